@@ -1,0 +1,1 @@
+"""The chassis: what every service shares and no business noun: events, outbox, inbox, worker, http, auth, audit, logs."""

@@ -1,0 +1,166 @@
+"""Events and commands: a marshmallow schema is the contract, CloudEvents 1.0 in AMQP binary mode is the wire."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import functools
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import marshmallow
+
+PREFIX = "cloudEvents:"  # AMQP protocol binding for CloudEvents 1.0, section 3.1
+CONTENT_TYPE = "application/json"
+
+
+class Fact(marshmallow.Schema):
+    """Something that happened, declared as a schema with its `type`, `<service>.<fact>.v<N>`.
+
+    The writer declares every field; a reader declares the same type again with only the fields it needs,
+    and what it does not know is left out when it loads.
+    """
+
+    type: ClassVar[str]
+    example: ClassVar[dict[str, Any]]
+
+    class Meta:
+        unknown = marshmallow.EXCLUDE
+        ordered = True
+
+    @classmethod
+    def owner(cls) -> str:
+        """The service that writes the contract: the first word of the type."""
+        return cls.type.split(".", 1)[0]
+
+    @classmethod
+    def exchange(cls) -> str:
+        """nameko's own convention, so that a stock `@event_handler("dossier", "dossier.received.v1")` works."""
+        return f"{cls.owner()}.events"
+
+
+class Command(Fact):
+    """An order to one service, which alone may read it; personal data may travel in it, and it is never in a feed."""
+
+    @classmethod
+    def exchange(cls) -> str:
+        return f"{cls.owner()}.commands"
+
+
+@functools.cache
+def schema_of(fact: type[Fact]) -> Fact:
+    """The one instance of a schema: building one costs more than using it."""
+    return fact()
+
+
+def encode(fact: type[Fact], data: Mapping[str, Any]) -> str:
+    """The data as published, after the writer's own contract has been held against it.
+
+    Raises marshmallow.ValidationError naming the field: announcing what the contract does not allow is our bug,
+    and the transaction that tried must fail.
+    """
+    schema = schema_of(fact)
+    unknown = sorted(set(data) - set(schema.fields))
+    if unknown:
+        raise marshmallow.ValidationError({name: ["not in the contract of " + fact.type] for name in unknown})
+    dumped = schema.dump(data)
+    schema.load(dumped)
+    return json.dumps(dumped, ensure_ascii=False, separators=(",", ":"))
+
+
+class Undecodable(ValueError):
+    """A message that is no event of ours: not CloudEvents, not JSON, or against the reader's schema."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Message:
+    """What arrived, byte for byte; `headers` are the AMQP headers."""
+
+    body: bytes
+    headers: Mapping[str, Any]
+    content_type: str | None = CONTENT_TYPE
+
+    def attribute(self, name: str) -> str | None:
+        """A CloudEvents attribute of the message, None where it is absent or no text."""
+        value = self.headers.get(PREFIX + name)
+        return value if isinstance(value, str) else None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Event:
+    """One event or command as a handler sees it; `data` is loaded by the reader's schema (dates are dates)."""
+
+    id: str
+    type: str
+    source: str
+    subject: str
+    sequence: int
+    time: datetime.datetime
+    data: dict[str, Any]
+    correlation_id: str
+    causation_id: str | None
+    traceparent: str | None
+    message: Message
+
+
+def attributes(message: Message) -> dict[str, str]:
+    """The CloudEvents attributes that everything else rests on, or Undecodable naming what is wrong."""
+    if message.attribute("specversion") != "1.0":
+        raise Undecodable("cloudEvents:specversion is not 1.0")
+    found = {}
+    for name in ("id", "type", "source", "subject", "time", "sequence"):
+        value = message.attribute(name)
+        if not value:
+            raise Undecodable(f"cloudEvents:{name} is missing")
+        found[name] = value
+    if not is_uuid(found["id"]):
+        raise Undecodable("cloudEvents:id is not a UUID")
+    if "\x00" in "".join(found.values()):
+        raise Undecodable("a cloudEvents attribute has a NUL character")
+    return found
+
+
+def is_uuid(text: str | None) -> bool:
+    """True for the text of a UUID: the inbox keeps ids in 16 bytes."""
+    try:
+        return uuid.UUID(text) is not None
+    except (ValueError, TypeError, AttributeError):
+        return False
+
+
+def decode(message: Message, readers: Mapping[str, type[Fact]]) -> Event:
+    """Read a message with the schema of its type. Raises Undecodable, and KeyError for a type without a reader."""
+    found = attributes(message)
+    try:
+        time = datetime.datetime.fromisoformat(found["time"])
+        sequence = int(found["sequence"])
+    except ValueError as error:
+        raise Undecodable(f"cloudEvents:time or cloudEvents:sequence: {error}") from None
+    if time.tzinfo is None:
+        raise Undecodable("cloudEvents:time has no offset")
+    return Event(
+        id=found["id"],
+        type=found["type"],
+        source=found["source"],
+        subject=found["subject"],
+        sequence=sequence,
+        time=time,
+        data=load_data(readers[found["type"]], message),
+        correlation_id=message.attribute("correlationid") or found["id"],
+        causation_id=message.attribute("causationid"),
+        traceparent=message.attribute("traceparent"),
+        message=message,
+    )
+
+
+def load_data(reader: type[Fact], message: Message) -> dict[str, Any]:
+    """The body by the reader's schema, or Undecodable naming the field."""
+    if message.content_type != CONTENT_TYPE:
+        raise Undecodable(f"content type {message.content_type!r} is not {CONTENT_TYPE}")
+    try:
+        loaded: dict[str, Any] = schema_of(reader).load(json.loads(message.body))
+    except (ValueError, RecursionError) as error:  # bad UTF-8 and bad JSON are ValueErrors, and so is ValidationError
+        raise Undecodable(f"{reader.type}: {error}") from None
+    return loaded

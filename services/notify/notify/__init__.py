@@ -1,0 +1,1 @@
+"""notify: tells citizens and officials what happened, once, and keeps the evidence."""

@@ -1,0 +1,1 @@
+"""stats: counts what the province promised and kept."""
