@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import warnings
 
-warnings.filterwarnings("ignore", message="(?s).*Eventlet is deprecated", category=DeprecationWarning)
+warnings.filterwarnings("ignore", message="(?s).*Eventlet is deprecated")
 import eventlet
 
 eventlet.monkey_patch()

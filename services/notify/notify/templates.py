@@ -11,7 +11,11 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 LONGEST_TEXT = 20_000
 
 ENVIRONMENT = ImmutableSandboxedEnvironment(
-    loader=jinja2.PackageLoader("notify"), undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=True
+    loader=jinja2.PackageLoader("notify"),
+    undefined=jinja2.StrictUndefined,
+    autoescape=False,  # noqa: S701 - plain text, no markup
+    trim_blocks=True,
+    keep_trailing_newline=True,
 )
 
 
@@ -32,7 +36,7 @@ class Text:
 
 
 def render(template: str, values: Mapping[str, str]) -> Text:
-    """Fill `<template>.txt`, whose first line is the subject. Raises UnknownTemplate or TemplateRefused naming the value."""
+    """Fill `<template>.txt`, whose first line is the subject. Raises UnknownTemplate, or TemplateRefused naming the value."""
     try:
         whole = ENVIRONMENT.get_template(f"{template}.txt").render(values)
     except jinja2.TemplateNotFound:

@@ -30,25 +30,25 @@ def reporting_day(at: datetime.datetime) -> datetime.date:
     return at.astimezone(LOCAL).date()
 
 
-def outcome(completed_at: datetime.datetime, due_at: datetime.datetime | None) -> Measure:
+def outcome(at: datetime.datetime, due_at: datetime.datetime | None) -> Measure:
     """Early, on time or late, compared by local date; without a due date on time (as one-stop systems report it)."""
     if due_at is None:
         return Measure.ON_TIME
-    end, due = reporting_day(completed_at), reporting_day(due_at)
+    end, due = reporting_day(at), reporting_day(due_at)
     if end == due:
         return Measure.ON_TIME
     return Measure.EARLY if end < due else Measure.LATE
 
 
-def received(unit: str, received_at: datetime.datetime) -> list[Key]:
+def received(unit: str, at: datetime.datetime) -> list[Key]:
     """The counters that a received dossier moves."""
-    return [(unit, reporting_day(received_at), Measure.RECEIVED)]
+    return [(unit, reporting_day(at), Measure.RECEIVED)]
 
 
-def finished(unit: str, completed_at: datetime.datetime, due_at: datetime.datetime | None) -> list[Key]:
+def finished(unit: str, at: datetime.datetime, due_at: datetime.datetime | None) -> list[Key]:
     """The counters that a finished dossier moves."""
-    day = reporting_day(completed_at)
-    return [(unit, day, Measure.FINISHED), (unit, day, outcome(completed_at, due_at))]
+    day = reporting_day(at)
+    return [(unit, day, Measure.FINISHED), (unit, day, outcome(at, due_at))]
 
 
 MOVES: dict[str, Callable[..., list[Key]]] = {"dossier.received.v1": received, "dossier.completed.v1": finished}

@@ -12,7 +12,7 @@ class DossierReceived(Fact):
 
     type = "dossier.received.v1"
     unit = fields.String(required=True)
-    received_at = fields.AwareDateTime(required=True)
+    at = fields.AwareDateTime(required=True)
 
 
 class DossierCompleted(Fact):
@@ -20,7 +20,7 @@ class DossierCompleted(Fact):
 
     type = "dossier.completed.v1"
     unit = fields.String(required=True)
-    completed_at = fields.AwareDateTime(required=True)
+    at = fields.AwareDateTime(required=True)
     due_at = fields.AwareDateTime(required=True, allow_none=True)
 
 

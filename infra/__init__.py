@@ -1,0 +1,1 @@
+"""What runs the platform: local stack, pinned requirements, simulators."""

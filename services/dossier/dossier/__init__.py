@@ -1,0 +1,1 @@
+"""dossier: administrative-procedure dossiers, from filing to result, against the legal clock."""

@@ -1,0 +1,284 @@
+"""Units, procedures and calendar overrides: the catalogue, loaded all or nothing, and looked up for the domain."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from marshmallow import Schema, ValidationError, fields, validate
+
+from chassis.cli import open_database, operator
+from chassis.database import Tx
+from chassis.problems import field_errors
+from chassis.service import Service
+from dossier.calendars import OverrideRow, unit_calendar
+from dossier.domain.calendar import Calendar
+from dossier.domain.dossiers import StepPlan, Terms
+from dossier.domain.hours import BadHours, Hours
+from dossier.domain.limits import BadLimit, Limit, LimitKind, SupplementClock
+
+LEVELS = ("province", "district", "commune")
+UNIT_CODE = validate.Regexp(r"[A-Y]\d{2}(\.[0-9A-Z]+)*\Z", error="not a code of QĐ 20/2020/QĐ-TTg, such as H52.17")
+LEGACY_CODE = validate.Regexp(r"[0-9A-Z]{2,3}(\.[0-9A-Z]{2,3}){3}\Z", error="not a code of QCVN 102:2016")
+
+
+class LimitSchema(Schema):
+    """A time limit: `{"kind": "working_days", "count": 5}`."""
+
+    kind = fields.Enum(LimitKind, by_value=True, required=True)
+    count = fields.Integer(load_default=0)
+
+
+class StepSchema(Schema):
+    """One step of a procedure."""
+
+    name = fields.String(required=True)
+    unit = fields.String(required=True)
+    limit = fields.Nested(LimitSchema, required=True)
+
+
+class UnitSchema(Schema):
+    """One agency."""
+
+    code = fields.String(required=True, validate=UNIT_CODE)
+    legacy_code = fields.String(load_default=None, validate=LEGACY_CODE)
+    name = fields.String(required=True, validate=validate.Length(1, 300))
+    level = fields.String(required=True, validate=validate.OneOf(LEVELS))
+    parent = fields.String(load_default=None)
+    hours = fields.String(load_default=None, metadata={"description": "07:00-11:30, 13:30-17:00"})
+    valid_from = fields.Date(required=True)
+    valid_to = fields.Date(load_default=None)
+
+
+class ProcedureSchema(Schema):
+    """One version of a procedure."""
+
+    code = fields.String(required=True, validate=validate.Length(1, 60))
+    version = fields.Integer(load_default=1, validate=validate.Range(1))
+    name = fields.String(required=True, validate=validate.Length(1, 500))
+    field_code = fields.String(required=True)
+    field_name = fields.String(required=True)
+    unit_levels = fields.List(fields.String(validate=validate.OneOf(LEVELS)), required=True)
+    online_level = fields.Integer(required=True, validate=validate.Range(1, 4))
+    online_scope = fields.String(load_default=None, validate=validate.OneOf(["partial", "full"]))
+    limit = fields.Nested(LimitSchema, required=True)
+    supplement_clock = fields.Enum(SupplementClock, by_value=True, load_default=None)
+    supplement_within_days = fields.Integer(load_default=None, validate=validate.Range(1))
+    on_the_spot = fields.Boolean(load_default=False)
+    fee_vnd = fields.Integer(load_default=0, validate=validate.Range(0))
+    steps = fields.List(fields.Nested(StepSchema), load_default=list)
+    documents = fields.List(fields.String(), load_default=list)
+    result = fields.String(load_default=None)
+    valid_from = fields.Date(required=True)
+    valid_to = fields.Date(load_default=None)
+
+
+class OverrideSchema(Schema):
+    """A day on which a unit, or everybody, does not keep the usual calendar."""
+
+    day = fields.Date(required=True)
+    unit = fields.String(load_default=None)
+    works = fields.Boolean(required=True)
+    reason = fields.String(required=True)
+    hours = fields.String(load_default=None)
+
+
+class CatalogueSchema(Schema):
+    """A file of units, procedures and overrides."""
+
+    units = fields.List(fields.Nested(UnitSchema), load_default=list)
+    procedures = fields.List(fields.Nested(ProcedureSchema), load_default=list)
+    overrides = fields.List(fields.Nested(OverrideSchema), load_default=list)
+
+
+@dataclasses.dataclass(frozen=True)
+class Unit:
+    """A unit as a dossier needs it."""
+
+    code: str
+    name: str
+    level: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Procedure:
+    """A procedure's version in force, with the terms that the domain judges by."""
+
+    code: str
+    version: int
+    name: str
+    unit_levels: tuple[str, ...]
+    fee_vnd: int
+    terms: Terms
+
+
+class NotInCatalogue(LookupError):
+    """`field` names what is not there, or not valid on the day."""
+
+    def __init__(self, field: str, code: str) -> None:
+        super().__init__(f"{field} {code} is not in the catalogue on that day")
+        self.field = field
+
+
+def find_unit(tx: Tx, code: str, on: datetime.date) -> Unit:
+    """A unit by either of its codes, valid on the day. Raises NotInCatalogue."""
+    row = tx.exec_driver_sql(
+        """
+        SELECT code, name, level FROM unit WHERE (code = %(code)s OR legacy_code = %(code)s)
+        AND valid_from <= %(on)s AND (valid_to IS NULL OR valid_to >= %(on)s)
+        """,
+        {"code": code, "on": on},
+    ).first()
+    if row is None:
+        raise NotInCatalogue("unit", code)
+    return Unit(*row)
+
+
+def find_procedure(tx: Tx, code: str, on: datetime.date) -> Procedure:
+    """The newest version of a procedure that is valid on the day. Raises NotInCatalogue."""
+    row = tx.exec_driver_sql(
+        """
+        SELECT code, version, name, unit_levels, fee_vnd, limit_kind, limit_count, supplement_clock,
+               supplement_within_days, on_the_spot, steps
+        FROM procedure WHERE code = %(code)s AND valid_from <= %(on)s AND (valid_to IS NULL OR valid_to >= %(on)s)
+        ORDER BY version DESC LIMIT 1
+        """,
+        {"code": code, "on": on},
+    ).first()
+    if row is None:
+        raise NotInCatalogue("procedure", code)
+    terms = Terms(
+        procedure=row.code,
+        limit=Limit(LimitKind(row.limit_kind), row.limit_count),
+        supplement_clock=SupplementClock(row.supplement_clock) if row.supplement_clock else None,
+        supplement_within_days=row.supplement_within_days,
+        on_the_spot=row.on_the_spot,
+        steps=tuple(_step(step) for step in row.steps),
+    )
+    return Procedure(row.code, row.version, row.name, tuple(row.unit_levels), row.fee_vnd, terms)
+
+
+def _step(step: dict[str, Any]) -> StepPlan:
+    return StepPlan(step["name"], step["unit"], Limit(LimitKind(step["limit"]["kind"]), step["limit"]["count"]))
+
+
+def calendars(tx: Tx, units: set[str]) -> dict[str, Calendar]:
+    """The working calendar of each unit, by code."""
+    rows = tx.exec_driver_sql("SELECT code, hours FROM unit WHERE code = ANY(%(units)s)", {"units": list(units)})
+    hours = {row.code: row.hours for row in rows}
+    overrides = tx.exec_driver_sql(
+        """
+        SELECT day, unit, works, reason, hours FROM calendar_override
+        WHERE unit IS NULL OR unit = ANY(%(units)s) ORDER BY unit NULLS FIRST
+        """,
+        {"units": list(units)},
+    ).fetchall()
+    return {code: _calendar(code, text, tuple(tuple(row) for row in overrides)) for code, text in hours.items()}
+
+
+_kept: dict[tuple[str, Any, Any], Calendar] = {}
+
+
+def _calendar(code: str, hours: str | None, overrides: tuple[Any, ...]) -> Calendar:
+    """A calendar remembers the days that it has judged: the same one is used as long as its rows are the same."""
+    key = (code, hours, overrides)
+    if key not in _kept:
+        own = [OverrideRow(day, works, why, its) for day, unit, works, why, its in overrides if unit in (None, code)]
+        for stale in [other for other in _kept if other[0] == code]:
+            del _kept[stale]
+        _kept[key] = unit_calendar(Hours.office(hours) if hours else None, own)
+    return _kept[key]
+
+
+ADD_UNIT = """
+INSERT INTO unit (code, legacy_code, name, level, parent, hours, valid_from, valid_to)
+VALUES (%(code)s, %(legacy_code)s, %(name)s, %(level)s, %(parent)s, %(hours)s, %(valid_from)s, %(valid_to)s)
+ON CONFLICT (code) DO UPDATE SET (legacy_code, name, level, parent, hours, valid_from, valid_to) =
+    (excluded.legacy_code, excluded.name, excluded.level, excluded.parent, excluded.hours, excluded.valid_from,
+     excluded.valid_to)
+"""
+ADD_PROCEDURE = """
+INSERT INTO procedure (code, version, name, field_code, field_name, unit_levels, online_level, online_scope, limit_kind,
+    limit_count, supplement_clock, supplement_within_days, on_the_spot, fee_vnd, steps, documents, result, valid_from,
+    valid_to)
+VALUES (%(code)s, %(version)s, %(name)s, %(field_code)s, %(field_name)s, %(unit_levels)s, %(online_level)s,
+    %(online_scope)s, %(limit_kind)s, %(limit_count)s, %(supplement_clock)s, %(supplement_within_days)s, %(on_the_spot)s,
+    %(fee_vnd)s, %(steps)s, %(documents)s, %(result)s, %(valid_from)s, %(valid_to)s)
+ON CONFLICT (code, version) DO UPDATE SET valid_to = excluded.valid_to
+"""
+ADD_OVERRIDE = """
+INSERT INTO calendar_override (day, unit, works, reason, hours)
+VALUES (%(day)s, %(unit)s, %(works)s, %(reason)s, %(hours)s)
+ON CONFLICT (day, unit) DO UPDATE SET (works, reason, hours) = (excluded.works, excluded.reason, excluded.hours)
+"""
+
+
+def load(tx: Tx, document: Any) -> dict[str, int]:
+    """Store a catalogue; what is there already is updated, and loading it again changes nothing.
+
+    Raises marshmallow.ValidationError with the place of everything that is wrong; then nothing was stored.
+    """
+    loaded = CatalogueSchema().load(document)
+    _check(loaded)
+    for unit in loaded["units"]:
+        tx.exec_driver_sql(ADD_UNIT, unit)
+    for procedure in loaded["procedures"]:
+        tx.exec_driver_sql(ADD_PROCEDURE, _procedure_row(procedure))
+    for override in loaded["overrides"]:
+        tx.exec_driver_sql(ADD_OVERRIDE, override)
+    return {name: len(rows) for name, rows in loaded.items()}
+
+
+def _procedure_row(procedure: dict[str, Any]) -> dict[str, Any]:
+    clock = procedure["supplement_clock"]
+    return procedure | {
+        "limit_kind": procedure["limit"]["kind"].value,
+        "limit_count": procedure["limit"]["count"],
+        "supplement_clock": clock.value if clock else None,
+        "steps": json.dumps(ProcedureSchema(only=["steps"]).dump(procedure)["steps"]),
+        "documents": json.dumps(procedure["documents"], ensure_ascii=False),
+    }
+
+
+def _check(loaded: dict[str, Any]) -> None:
+    """What one field alone cannot tell: hours and limits that the clock can count with."""
+    wrong: dict[str, Any] = {}
+    for group in ("units", "overrides"):
+        for index, row in enumerate(loaded[group]):
+            try:
+                Hours.office(row["hours"]) if row["hours"] else None
+            except BadHours as error:
+                wrong.setdefault(group, {})[index] = {"hours": [str(error)]}
+    for index, row in enumerate(loaded["procedures"]):
+        try:
+            for limit in (row["limit"], *(step["limit"] for step in row["steps"])):
+                Limit(limit["kind"], limit["count"])
+        except BadLimit as error:
+            wrong.setdefault("procedures", {})[index] = {"limit": [str(error)]}
+    if wrong:
+        raise ValidationError(wrong)
+
+
+@click.group()
+def catalogue() -> None:
+    """Units, procedures and calendar overrides."""
+
+
+@catalogue.command("load")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.pass_obj
+def catalogue_load(service: Service, file: Path) -> None:
+    """Load a JSON FILE, all or nothing; errors name their place."""
+    try:
+        with open_database(service, "catalogue").transaction() as tx, operator():
+            counts = load(tx, json.loads(file.read_text()))
+    except json.JSONDecodeError as error:
+        raise click.ClickException(f"{file.name}: line {error.lineno}: {error.msg}") from None
+    except ValidationError as error:
+        lines = [f"{file.name}: {wrong['field']}: {wrong['rule']}" for wrong in field_errors(error.messages)]
+        raise click.ClickException("\n".join(lines)) from None
+    click.echo(", ".join(f"{count} {name}" for name, count in counts.items()))

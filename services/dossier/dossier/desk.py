@@ -1,0 +1,90 @@
+"""One business act is one call: load, ask the domain, save, remember, announce, tell the citizen; all in one transaction."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from typing import Any
+
+from chassis import audit, context
+from chassis.database import Tx
+from chassis.outbox import announce
+from dossier import announcements, catalogue, store
+from dossier.domain import lifecycle
+from dossier.domain.codes import CodePattern
+from dossier.domain.dossiers import Channel, Dossier
+from dossier.domain.due_dates import Calendars
+from dossier.domain.facts import Done
+from dossier.domain.instants import local_day
+
+CODES = CodePattern()
+Verb = Callable[[Dossier, datetime.datetime, Calendars], Done]
+
+
+class WrongUnit(PermissionError):
+    """The caller's unit claim does not cover the dossier's unit, nor that of its step under way."""
+
+
+class UnitCannot(ValueError):
+    """The procedure is not handled at the level of this unit."""
+
+
+def file(
+    tx: Tx, procedure_code: str, unit_code: str, channel: Channel, person: store.Person, now: datetime.datetime
+) -> store.Record:
+    """File a dossier: number it within its unit and local day, and announce it. Raises NotInCatalogue, UnitCannot."""
+    day = local_day(now)
+    unit = catalogue.find_unit(tx, unit_code, day)
+    if not context.current().caller.may_act_for(unit.code):
+        raise WrongUnit(unit.code)
+    procedure = catalogue.find_procedure(tx, procedure_code, day)
+    if unit.level not in procedure.unit_levels:
+        raise UnitCannot(f"{procedure.code} is handled at level {', '.join(procedure.unit_levels)}, not {unit.level}")
+    code = CODES.code(unit.code, day, store.next_number(tx, unit.code, day))
+    done = lifecycle.receive(code, procedure.terms, unit.code, channel, now, _calendars(tx, unit.code))
+    record = store.Record(done.dossier, person, procedure.version, unit.name, procedure.name, 1)
+    store.add(tx, record)
+    _tell(tx, record, done, "dossier.receive", before=None)
+    return record
+
+
+def act(
+    tx: Tx, code: str, verb: Verb, name: str, now: datetime.datetime, check: Callable[[int], None] = lambda _: None
+) -> store.Record:
+    """Do one act to a dossier. `check` is given its version first. Raises NoSuchDossier, WrongUnit, RuleBroken."""
+    record = store.get(tx, code, lock=True)
+    check(record.version)
+    _check_unit(record.dossier)
+    done = verb(record.dossier, now, _calendars(tx, *_units(record.dossier)))
+    store.save(tx, done.dossier)
+    after = store.Record(**(vars(record) | {"dossier": done.dossier, "version": record.version + 1}))
+    _tell(tx, after, done, f"dossier.{name}", before=record.dossier)
+    return after
+
+
+def _tell(tx: Tx, record: store.Record, done: Done, action: str, before: Dossier | None) -> None:
+    for fact in done.facts:
+        store.remember(tx, done.dossier, fact)
+        announce(tx, *announcements.event_of(done.dossier, fact), at=fact.at)
+        if order := announcements.order_of(record, fact):
+            announce(tx, *order)
+    audit.record(tx, action, f"dossier/{done.dossier.code}", _hashed(before), _hashed(done.dossier))
+
+
+def _hashed(dossier: Dossier | None) -> Any:
+    return None if dossier is None else store.to_json(dossier)
+
+
+def _check_unit(dossier: Dossier) -> None:
+    caller = context.current().caller
+    step = dossier.current_step
+    if not any(caller.may_act_for(unit) for unit in (dossier.unit, *([step.plan.unit] if step else []))):
+        raise WrongUnit(dossier.unit)
+
+
+def _units(dossier: Dossier) -> set[str]:
+    return {dossier.unit, *(step.unit for step in dossier.terms.steps)}
+
+
+def _calendars(tx: Tx, *units: str) -> Calendars:
+    return catalogue.calendars(tx, set(units))

@@ -1,0 +1,42 @@
+"""The domain's named errors as problems, in one place."""
+
+from __future__ import annotations
+
+from chassis.problems import Problem
+from dossier.catalogue import NotInCatalogue
+from dossier.desk import UnitCannot, WrongUnit
+from dossier.domain.calendar import CalendarError
+from dossier.domain.refusals import RuleBroken
+from dossier.domain.rules import NoRuleSet
+from dossier.store import NoSuchDossier
+
+
+def problem_of(error: Exception) -> Problem | None:
+    """The problem that an error stands for; None for one that is a defect."""
+    match error:
+        case RuleBroken():
+            return Problem(
+                409,
+                "Act refused",
+                str(error),
+                code=type(error).__name__,
+                act=error.act.value,
+                rule=error.rule,
+                article=error.article,
+                allowed_acts=[act.value for act in error.allowed],
+            )
+        case NoSuchDossier():
+            return Problem(404, "Not found", f"Không có hồ sơ {error}", code="no-such-dossier")
+        case WrongUnit():
+            return Problem(403, "Forbidden", f"Hồ sơ thuộc đơn vị {error}", code="unit")
+        case NotInCatalogue():
+            return _field(error.field, str(error))
+        case UnitCannot():
+            return _field("unit", str(error))
+        case CalendarError() | NoRuleSet():
+            return Problem(422, "Unprocessable", str(error), code=type(error).__name__)
+    return None
+
+
+def _field(field: str, rule: str) -> Problem:
+    return Problem(422, "Unprocessable", errors=[{"field": field, "rule": rule}])

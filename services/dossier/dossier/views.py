@@ -1,0 +1,226 @@
+"""HTTP in: one business act is one call."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from flask import request
+from marshmallow import Schema, fields, validate
+
+from chassis.auth import require
+from chassis.database import Tx
+from chassis.web import Blueprint, check_if_match, etag, transactional
+from dossier import desk, store
+from dossier.domain import interruptions, lifecycle, reappointment
+from dossier.domain.acts import allowed_acts
+from dossier.domain.dossiers import Channel, Dossier
+from dossier.domain.due_dates import Calendars
+from dossier.domain.facts import Done
+from dossier.domain.refusals import Act
+
+blueprint = Blueprint("dossiers", "dossiers", description="Dossiers and the acts on them")
+BLUEPRINTS = [blueprint]
+TEXT = validate.Length(1, 2000)
+
+
+def now() -> datetime.datetime:
+    """The moment at which a call counts."""
+    return datetime.datetime.now(datetime.UTC)
+
+
+class PersonSchema(Schema):
+    """Who files."""
+
+    full_name = fields.String(required=True, validate=validate.Length(1, 200))
+    email = fields.Email(load_default=None, validate=validate.Length(max=254))
+    phone = fields.String(load_default=None, validate=validate.Regexp(r"\+?\d{8,15}\Z", error="8 to 15 digits"))
+    identity_number = fields.String(
+        load_default=None, validate=validate.Regexp(r"(\d{9}|\d{12})\Z", error="CMND has 9 digits, CCCD 12")
+    )
+    address = fields.String(load_default=None, validate=validate.Length(max=500))
+
+
+class NewDossier(Schema):
+    """A dossier to be filed."""
+
+    procedure = fields.String(required=True, validate=validate.Length(1, 60))
+    unit = fields.String(required=True, validate=validate.Length(1, 60))
+    channel = fields.Enum(Channel, load_default=Channel.DIRECT)
+    applicant = fields.Nested(PersonSchema, required=True)
+
+
+class DossierSchema(Schema):
+    """A dossier as an officer sees it."""
+
+    code = fields.String(attribute="dossier.code")
+    unit = fields.String(attribute="dossier.unit")
+    unit_name = fields.String()
+    procedure = fields.String(attribute="dossier.terms.procedure")
+    procedure_version = fields.Integer()
+    procedure_name = fields.String()
+    channel = fields.Enum(Channel, attribute="dossier.channel")
+    status = fields.Integer(attribute="dossier.status")
+    status_name = fields.String(attribute="dossier.status.text")
+    rule_set = fields.String(attribute="dossier.rule_set_id")
+    filed_at = fields.AwareDateTime(attribute="dossier.filed_at")
+    answer_due_at = fields.AwareDateTime(attribute="dossier.intake_due_at", allow_none=True)
+    accepted_at = fields.AwareDateTime(attribute="dossier.accepted_at", allow_none=True)
+    due_at = fields.AwareDateTime(attribute="dossier.due_at", allow_none=True)
+    first_due_at = fields.AwareDateTime(attribute="dossier.first_due_at", allow_none=True)
+    completed_at = fields.AwareDateTime(attribute="dossier.completed_at", allow_none=True)
+    closed_at = fields.AwareDateTime(attribute="dossier.closed_at", allow_none=True)
+    fee_required = fields.Integer(attribute="dossier.fee_required")
+    fee_paid = fields.Integer(attribute="dossier.fee_paid")
+    applicant = fields.Nested(PersonSchema, attribute="person")
+    allowed_acts = fields.Function(
+        lambda record: [act.value for act in allowed_acts(record.dossier, now())],
+        metadata={"type": "array", "items": {"type": "string"}},
+    )
+
+
+class HistoryEntry(Schema):
+    """One thing that happened."""
+
+    fact = fields.String()
+    status = fields.Integer()
+    at = fields.AwareDateTime()
+    actor = fields.String()
+    unit = fields.String(allow_none=True)
+    data = fields.Dict()
+
+
+class Nothing(Schema):
+    """An act that brings nothing but itself."""
+
+
+class Reason(Schema):
+    """An act that gives its reason."""
+
+    reason = fields.String(required=True, validate=TEXT)
+
+
+class SupplementRequest(Reason):
+    """What is missing, and until when it is awaited."""
+
+    respond_by = fields.Date(load_default=None)
+
+
+class Amount(Schema):
+    """Money."""
+
+    amount = fields.Integer(required=True, validate=validate.Range(1, 10**12), metadata={"description": "đồng"})
+
+
+class Acceptance(Schema):
+    """Whether a receipt (form 01) is issued."""
+
+    receipt = fields.Boolean(load_default=True)
+
+
+class Apology(Reason):
+    """A letter of apology with a new date (NĐ 61/2018, art. 19(9))."""
+
+    letter = fields.String(required=True, validate=validate.Length(1, 10_000))
+    due_at = fields.AwareDateTime(required=True)
+
+
+@blueprint.route("/v1/dossiers", methods=["POST"])
+@require("dossier:write")
+@transactional
+@blueprint.arguments(NewDossier)
+@blueprint.response(201, DossierSchema)
+def file_dossier(tx: Tx, body: dict[str, Any]) -> Any:
+    """File a dossier. The answer's `code` is what the citizen looks it up by."""
+    person = store.Person(**body["applicant"])
+    record = desk.file(tx, body["procedure"], body["unit"], body["channel"], person, now())
+    return record, 201, etag(record.version) | {"Location": f"/v1/dossiers/{record.dossier.code}"}
+
+
+@blueprint.route("/v1/dossiers/<code>")
+@require("dossier:read")
+@transactional
+@blueprint.response(200, DossierSchema)
+def show_dossier(tx: Tx, code: str) -> Any:
+    """One dossier."""
+    record = store.get(tx, code)
+    return record, 200, etag(record.version)
+
+
+@blueprint.route("/v1/dossiers/<code>/history")
+@require("dossier:read")
+@transactional
+@blueprint.response(200, HistoryEntry(many=True))
+def show_history(tx: Tx, code: str) -> Any:
+    """What happened to a dossier, in order."""
+    store.get(tx, code)
+    return store.history(tx, code)
+
+
+def perform(act: Act, dossier: Dossier, at: datetime.datetime, calendars: Calendars, body: dict[str, Any]) -> Done:
+    """The domain's verb of an act."""
+    match act:
+        case Act.ACCEPT:
+            return lifecycle.accept(dossier, at, calendars, **body)
+        case Act.REJECT:
+            return lifecycle.reject(dossier, at, **body)
+        case Act.REQUEST_SUPPLEMENT:
+            return interruptions.request_supplement(dossier, at, **body)
+        case Act.RECEIVE_SUPPLEMENT:
+            return interruptions.receive_supplement(dossier, at, calendars)
+        case Act.REQUIRE_PAYMENT:
+            return interruptions.require_payment(dossier, at, **body)
+        case Act.RECORD_PAYMENT:
+            return interruptions.record_payment(dossier, at, calendars, **body)
+        case Act.FORWARD:
+            return lifecycle.forward(dossier, at, calendars)
+        case Act.PROPOSE_APOLOGY:
+            return reappointment.propose_apology(dossier, at, **body)
+        case Act.APPROVE_APOLOGY:
+            return reappointment.approve_apology(dossier, at, calendars)
+        case Act.DECLINE_APOLOGY:
+            return reappointment.decline_apology(dossier, at, **body)
+        case Act.EXTEND:
+            return reappointment.extend(dossier, at, calendars, **body)
+        case Act.STOP:
+            return lifecycle.stop(dossier, at, **body)
+        case Act.WITHDRAW:
+            return lifecycle.withdraw(dossier, at)
+        case Act.COMPLETE:
+            return lifecycle.complete(dossier, at, calendars)
+        case Act.RETURN_RESULT:
+            return lifecycle.return_result(dossier, at)
+        case Act.RESOLVE_ON_THE_SPOT:
+            return lifecycle.resolve_on_the_spot(dossier, at, calendars, **body)
+
+
+BODIES: dict[Act, type[Schema]] = {
+    Act.ACCEPT: Acceptance,
+    Act.REJECT: Reason,
+    Act.REQUEST_SUPPLEMENT: SupplementRequest,
+    Act.REQUIRE_PAYMENT: Amount,
+    Act.RECORD_PAYMENT: Amount,
+    Act.PROPOSE_APOLOGY: Apology,
+    Act.DECLINE_APOLOGY: Reason,
+    Act.EXTEND: Apology,
+    Act.STOP: Reason,
+    Act.RESOLVE_ON_THE_SPOT: Acceptance,
+}
+
+
+def _serve(act: Act) -> None:
+    """One address for one act: `POST /v1/dossiers/{code}/<act>`."""
+
+    @blueprint.route(f"/v1/dossiers/<code>/{act.value}", methods=["POST"], endpoint=act.value)
+    @require("dossier:write")
+    @transactional
+    @blueprint.arguments(BODIES.get(act, Nothing))
+    @blueprint.response(200, DossierSchema)
+    def do(tx: Tx, body: dict[str, Any], code: str) -> Any:
+        check = check_if_match if request.if_match else lambda _version: None
+        record = desk.act(tx, code, lambda *known: perform(act, *known, body), act.value, now(), check)
+        return record, 200, etag(record.version)
+
+
+for each in Act:
+    _serve(each)
