@@ -8,6 +8,7 @@ import sys
 
 from infra.local import venv
 from infra.local.progress import Refused
+from infra.local.stack import Stack
 
 EPILOG = """\
 The stack's state is in STATE (default .run/local), its ports are PORT_BASE (default 18000) plus a fixed offset, all on
@@ -72,8 +73,12 @@ def main(arguments: list[str]) -> int:
         if options.command == "venv":
             venv.ensure("dev", *options.sets)
             return 0
-        _go_inside(arguments, prepare=options.command == "up" or vars(options).get("action") == "up")
-        _run(options)
+        stack = Stack.chosen(options.state, options.port_base)
+        if not stack.marker.exists() and _only_ends(options):
+            print(f"nothing to do: {stack.state} holds no stack")
+            return 0
+        _go_inside(arguments, prepare=_starts(options))
+        _run(options, stack)
     except Refused as refusal:
         print(f"\n{refusal}", file=sys.stderr)
         return 1
@@ -82,23 +87,27 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+def _starts(options: argparse.Namespace) -> bool:
+    return "up" in (options.command, vars(options).get("action"))
+
+
+def _only_ends(options: argparse.Namespace) -> bool:
+    """Commands that are content when nothing is there."""
+    return options.command in ("down", "clean", "ps") or vars(options).get("action") == "down"
+
+
 def _go_inside(arguments: list[str], prepare: bool) -> None:
-    """Go on with the environment's own Python; only what starts something brings the environment up to date first."""
-    if prepare:
+    """Go on with the environment's own Python, brought up to date first by what starts something, made if it is gone."""
+    if prepare or not venv.exists():
         venv.ensure("dev")
-    if venv.inside():
-        return
-    if not venv.exists():
-        raise Refused("there is no .venv yet, so nothing can be running: `up` makes it")
-    os.chdir(venv.ROOT)
-    os.execv(venv.PYTHON, [str(venv.PYTHON), "-W", "ignore", "-m", "infra.local", *arguments])
+    if not venv.inside():
+        os.chdir(venv.ROOT)
+        os.execv(venv.PYTHON, [str(venv.PYTHON), "-W", "ignore", "-m", "infra.local", *arguments])
 
 
-def _run(options: argparse.Namespace) -> None:
+def _run(options: argparse.Namespace, stack: Stack) -> None:
     from infra.local import answers, commands  # they need what only the environment has
-    from infra.local.stack import Stack
 
-    stack = Stack.chosen(options.state, options.port_base)
     match options.command:
         case "up":
             commands.up(stack, options.only)

@@ -92,7 +92,7 @@ def _password(stack: Stack) -> str:
 def environment(stack: Stack, service: str | None, job: str, as_json: bool) -> None:
     """The environment of a service's process, or (no service) the stack's addresses and a developer's accounts."""
     if not stack.marker.exists():
-        raise Refused(f"{stack.state} holds no stack: `up` or `servers up` first")
+        raise Refused(f"{stack.state} holds no stack yet: `up` or `servers up` makes it")
     variables = developer_environment(stack) if service is None else service_environment(stack, service, job)
     if as_json:
         print(json.dumps(variables, indent=2, sort_keys=True, ensure_ascii=False))

@@ -68,8 +68,7 @@ def servers_up(stack: Stack) -> None:
 
 def servers_down(stack: Stack) -> None:
     """Stop the servers; supervisor too when nothing else runs under it."""
-    if not _is_ours(stack):
-        return
+    stack.refuse_foreign()
     with stack.locked():
         supervisor = Supervisor(stack)
         _stop_servers(stack, supervisor)
@@ -79,8 +78,7 @@ def servers_down(stack: Stack) -> None:
 
 def down(stack: Stack) -> None:
     """Stop what this stack started, the last started first: services, then mailbox and accounts, then the servers."""
-    if not _is_ours(stack):
-        return
+    stack.refuse_foreign()
     with stack.locked():
         supervisor = Supervisor(stack)
         running = supervisor.running()
@@ -105,22 +103,13 @@ def _stop_servers(stack: Stack, supervisor: Supervisor) -> None:
 
 def clean(stack: Stack) -> None:
     """Stop everything and forget the data."""
-    if not _is_ours(stack):
-        return
+    stack.refuse_foreign()
     down(stack)
     with step("data") as current:
         if servers.recorded_kind(stack) == "docker":
             docker.delete(stack)
         folders.delete(stack)
         current.outcome = f"{stack.state} deleted"
-
-
-def _is_ours(stack: Stack) -> bool:
-    stack.refuse_foreign()
-    if not stack.marker.exists():
-        print(f"nothing to do: {stack.state} holds no stack")
-        return False
-    return True
 
 
 def control(stack: Stack, action: str, names: Iterable[str]) -> None:

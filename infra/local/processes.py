@@ -74,7 +74,7 @@ def environment(stack: Stack, service: str) -> dict[str, str]:
         variables |= {
             "SMTP_HOST": HOST,
             "SMTP_PORT": str(stack.port("smtp")),
-            "SMTP_SENDER": "Cổng dịch vụ công Sơn La (thử nghiệm) <khong-tra-loi@ioc.invalid>",
+            "SMTP_SENDER": "Dịch vụ công Sơn La <khong-tra-loi@ioc.invalid>",
             "SMTP_SECURITY": "none",
         }
     return variables

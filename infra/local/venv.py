@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 from infra.local import debian
 from infra.local.progress import Refused, step
@@ -41,7 +42,7 @@ def ensure(*sets: str) -> None:
         )
     LOCK.parent.mkdir(exist_ok=True)
     with LOCK.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        _wait_for(lock)
         wanted = _digests(sets)
         if exists() and wanted.items() <= _installed().items():
             return
@@ -53,6 +54,15 @@ def ensure(*sets: str) -> None:
             current.outcome = f"{VENV.relative_to(ROOT)} from " + ", ".join(
                 f"infra/requirements/{name}.in" for name in sets
             )
+
+
+def _wait_for(lock: IO[str]) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        with step("venv") as current:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            current.outcome = "waited for another command that prepared it"
 
 
 def _services() -> list[Path]:

@@ -1,1 +1,1 @@
-"""The chassis: what every service shares and no business noun: events, outbox, inbox, worker, http, auth, audit, logs."""
+"""The chassis: what every service shares, and no business noun: events, outbox, inbox, worker, web, audit, logs."""

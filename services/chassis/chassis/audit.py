@@ -1,4 +1,4 @@
-"""Who changed what: rows in the transaction of the change, then sealed in order into a hash chain that can be verified."""
+"""Who changed what: a row in the transaction of the change, then sealed in order into a hash chain."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from chassis.database import Database, Tx
 
 # NĐ 85/2016 level 3 (TCVN 11930:2017): log-ins, errors, changes and access to important data are recorded and kept.
 RECORD = """
-INSERT INTO audit_entry (at, actor, role, unit, address, action, object, before_hash, after_hash, result, correlation_id)
+INSERT INTO audit_entry (at, actor, role, unit, address, action, object, before_hash, after_hash, result,
+                         correlation_id)
 VALUES (%(at)s, %(actor)s, %(role)s, %(unit)s, %(address)s, %(action)s, %(object)s, %(before_hash)s, %(after_hash)s,
         %(result)s, %(correlation_id)s)
 """
@@ -47,9 +48,7 @@ class Verdict:
     broken: str | None = None
 
 
-def record(
-    tx: Tx, action: str, object: str, before: Any = None, after: Any = None, result: str = "ok"
-) -> None:
+def record(tx: Tx, action: str, object: str, before: Any = None, after: Any = None, result: str = "ok") -> None:
     """Audit a change in its own transaction. States are kept as hashes only: the log must not become a second copy."""
     now = context.current()
     tx.exec_driver_sql(

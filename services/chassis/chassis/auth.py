@@ -154,7 +154,7 @@ def revoke_key(tx: Tx, prefix: str) -> bool:
 
 
 class Authenticator:
-    """Turns the request's credentials into a Caller, within the caller's rate; repeated refusals lock an address out."""
+    """Turns the request's credentials into a Caller, within its rate; repeated refusals lock an address out."""
 
     def __init__(self, settings: AuthSettings, database: Database) -> None:
         self.settings = settings
@@ -189,7 +189,8 @@ class Authenticator:
         with self.database.transaction() as tx:
             key = tx.exec_driver_sql(FIND_KEY, {"prefix": prefix.replace("\x00", "")}).first()
         given = hashlib.sha256(secret.encode()).hexdigest()
-        if not hmac.compare_digest(given, key.secret_sha256 if key else "0" * 64):
+        known = key.secret_sha256 if key else "0" * 64
+        if not hmac.compare_digest(given, known) or key is None:
             raise Refused("API key")
         caller = Caller(f"key:{prefix}", role="machine", unit=key.unit, scopes=frozenset(key.scopes))
         return caller, key.requests_per_minute or self.settings.requests_per_minute

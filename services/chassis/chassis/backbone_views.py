@@ -153,5 +153,3 @@ def discard_dead(tx: Tx, number: int) -> None:
 def missing(number: int) -> Problem:
     """404 of a parked event."""
     return Problem(404, "Not found", f"No event {number} waits here", code="no-such-event")
-
-

@@ -7,19 +7,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import amqp
-import kombu
+from kombu.connection import Connection
 
 from chassis.settings import BrokerSettings
 
-AWAY: tuple[type[BaseException], ...] = (OSError, amqp.exceptions.ConnectionError, amqp.exceptions.ChannelError)
-"""What a lost, silent or refusing broker raises. `AMQPError`s of a declaration (406) are ChannelErrors too: see topology."""
+AWAY: tuple[type[Exception], ...] = (OSError, amqp.exceptions.ConnectionError, amqp.exceptions.ChannelError)
+"""What a lost, silent or refusing broker raises."""
 
 
 @contextlib.contextmanager
 def connected(settings: BrokerSettings) -> Iterator[amqp.Connection]:
     """One connection for the block; when the block raises, its socket is dropped, because a close may hang for ever
     under a memory alarm or a black hole."""
-    connection = kombu.Connection(
+    connection = Connection(
         settings.url,
         heartbeat=settings.heartbeat_s,
         connect_timeout=settings.timeout_s,

@@ -295,7 +295,9 @@ def apikey() -> None:
 @click.option("--unit", default=None, help="Unit that it may act for; * for all.")
 @click.option("--per-minute", type=int, default=None, help="Requests per minute.")
 @click.pass_obj
-def apikey_create(service: Service, name: str, scopes: tuple[str, ...], unit: str | None, per_minute: int | None) -> None:
+def apikey_create(
+    service: Service, name: str, scopes: tuple[str, ...], unit: str | None, per_minute: int | None
+) -> None:
     """Create a key and print it, this once."""
     from chassis.auth import create_key
 

@@ -67,5 +67,5 @@ def running(context: Context) -> Iterator[Context]:
 
 
 def correlation_from(header: str | None) -> str:
-    """The caller's correlation id if it is well formed, else a new one: what comes from outside must not forge log lines."""
+    """The caller's correlation id if it is well formed, else a new one: nobody outside may forge log lines."""
     return header if header and CORRELATION.fullmatch(header) else new_id()

@@ -1,4 +1,4 @@
-"""The connection pool and the transaction: every statement has a limit, and a lost server is told apart from a bad statement."""
+"""The pool and the transaction: every statement has a limit; a lost server is told apart from a bad statement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events that wait: parked ones for their next attempt, dead ones for a person who lists, shows, retries or discards them."""
+"""Events that wait: parked ones for their next attempt, dead ones for a person who retries or discards them."""
 
 from __future__ import annotations
 
@@ -147,9 +147,7 @@ def _announce(tx: Tx, service: str, consumer: str, event_id: str | None, kind: s
     announce(tx, event_died(service), subject=consumer, data=data)
 
 
-def claim_due(
-    database: Database, consumer: str, now: datetime.datetime, settings: WorkerSettings
-) -> Parked | None:
+def claim_due(database: Database, consumer: str, now: datetime.datetime, settings: WorkerSettings) -> Parked | None:
     """Take the next parked event whose time has come and count the attempt; None when nothing is due."""
     with database.transaction() as tx:
         row = tx.exec_driver_sql(

@@ -44,7 +44,10 @@ def read_feed(tx: Tx, after: int, type: Sequence[str], limit: int) -> dict[str, 
     head = tx.exec_driver_sql(HEAD).scalar_one()
     rows = tx.exec_driver_sql(PAGE, {"after": after, "types": list(type), "limit": limit}).fetchall()
     last = rows[-1].position if rows else None
-    return {"events": [cloud_event(row) for row in rows], "next": last if len(rows) == limit else max(after, head, last or 0)}
+    return {
+        "events": [cloud_event(row) for row in rows],
+        "next": last if len(rows) == limit else max(after, head, last or 0),
+    }
 
 
 def cloud_event(row: Any) -> dict[str, Any]:

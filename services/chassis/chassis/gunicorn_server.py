@@ -30,7 +30,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "worker_class": "gthread",
             "graceful_timeout": self.settings.drain_s,
             "control_socket_disable": True,
-            "worker_tmp_dir": "/dev/shm",
+            "worker_tmp_dir": "/dev/shm",  # noqa: S108 - heartbeats, no data; the root file system is read-only
             "child_exit": lambda _server, worker: multiprocess.mark_process_dead(worker.pid),
         }
         for name, value in options.items():

@@ -52,7 +52,7 @@ def find_answer(tx: Tx, idempotency_key: str) -> Response | None:
 
 
 def keep_answer(tx: Tx, idempotency_key: str, response: Response) -> None:
-    """Store the answer in the transaction of its effect. Raises Repeated when another request with the key was first."""
+    """Store the answer in the transaction of its effect. Raises Repeated when another with the key was first."""
     headers: dict[str, Any] = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
     try:
         tx.exec_driver_sql(

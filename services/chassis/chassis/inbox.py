@@ -1,4 +1,4 @@
-"""Settles what arrived: each event is handled once, parked for another attempt, or dead; in every case in the database."""
+"""Settles what arrived: each event is handled once, parked for another attempt, or dead."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class NoHandler(LookupError):
 
 
 class BelowWatermark(ValueError):
-    """An event older than the inbox remembers: it cannot be told from a repeated one, so the consumer must be rebuilt."""
+    """An event older than the inbox remembers, hence maybe a repeated one: the consumer must be rebuilt."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,7 +143,7 @@ class Inbox:
                 if event.subject in blocked:
                     dead.park_behind(tx, self.consumer, event.message)
             ready = [event for event in fresh if event.subject not in blocked]
-            for handler, group in itertools.groupby(ready, key=lambda event: self.handlers[event.type].name):
+            for _name, group in itertools.groupby(ready, key=lambda event: self.handlers[event.type].name):
                 batch = list(group)
                 self.handlers[batch[0].type].handle(batch, tx)
         self._count(events, fresh, ready)

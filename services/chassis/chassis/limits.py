@@ -17,7 +17,9 @@ ON CONFLICT (bucket) DO UPDATE SET
 WHERE least(%(size)s, b.tokens + extract(epoch FROM now() - b.updated_at) * %(per_second)s) >= 1
 RETURNING 1
 """
-LEFT = "SELECT tokens + extract(epoch FROM now() - updated_at) * %(per_second)s FROM rate_bucket WHERE bucket = %(bucket)s"
+LEFT = (
+    "SELECT tokens + extract(epoch FROM now() - updated_at) * %(per_second)s FROM rate_bucket WHERE bucket = %(bucket)s"
+)
 
 
 class Limits:

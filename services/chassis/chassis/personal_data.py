@@ -1,4 +1,4 @@
-"""The fields that point at a person: they appear in no public event and in no log line (NĐ 13/2023, art. 2(3) and 2(4))."""
+"""The fields that point at a person: in no public event and no log line (NĐ 13/2023, art. 2(3) and 2(4))."""
 
 FIELDS = frozenset(
     {

@@ -31,7 +31,8 @@ def serve(settings: ProbeSettings, checks: Checks) -> None:
 
     def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/metrics":
-            return metrics(environ, start_response)
+            page: Iterable[bytes] = metrics(environ, start_response)
+            return page
         ready, answers = (True, {}) if environ["PATH_INFO"] == "/livez" else readiness(checks)
         start_response("200 OK" if ready else "503 Service Unavailable", [("Content-Type", "text/plain")])
         return ["".join(f"{name} {'ok' if ok else 'away'}\n" for name, ok in answers.items()).encode() or b"ok\n"]

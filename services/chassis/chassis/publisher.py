@@ -61,7 +61,9 @@ class Publisher:
             )
         self._await_confirms()
         returned = {mandatory[message_id] for message_id in self.returned_ids if message_id in mandatory}
-        confirmed = [key for key in self.outcome.confirmed if key not in returned] if returned else self.outcome.confirmed
+        confirmed = (
+            [key for key in self.outcome.confirmed if key not in returned] if returned else self.outcome.confirmed
+        )
         return Outcome(confirmed, sorted(returned))
 
     def _await_confirms(self) -> None:

@@ -1,4 +1,4 @@
-"""What a service tells the chassis about itself; parts are named, not imported, so that a process loads only its own."""
+"""What a service tells the chassis about itself; parts are named, so that a process loads only its own."""
 
 from __future__ import annotations
 

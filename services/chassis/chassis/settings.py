@@ -1,4 +1,4 @@
-"""Reads the environment: each process asks for the groups of variables that it needs, and every bad one is named at once."""
+"""Reads the environment: each process asks for the groups that it needs, and every bad variable is named at once."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def variable(name: str, doc: str, default: Any = dataclasses.MISSING, secret: bo
 
 
 def read(group: type[Group]) -> Group:
-    """Fill a settings dataclass from the environment, or stop the process with every missing or malformed variable named."""
+    """Fill a settings dataclass from the environment, or stop the process with every bad variable named."""
     env = Env(eager=False)
-    parsers = {str: env.str, int: env.int, float: env.float, bool: env.bool}
+    parsers: dict[Any, Any] = {str: env.str, int: env.int, float: env.float, bool: env.bool}
     hints = get_type_hints(group)
     values = {}
     for field in dataclasses.fields(group):  # type: ignore[arg-type]
@@ -29,7 +29,8 @@ def read(group: type[Group]) -> Group:
     try:
         env.seal()
     except EnvValidationError as error:
-        _refuse_to_start({name: "; ".join(map(str, reasons)) for name, reasons in error.error_messages.items()})
+        problems: dict[str, list[str]] = dict(error.error_messages)  # type: ignore[arg-type]
+        _refuse_to_start({name: "; ".join(map(str, reasons)) for name, reasons in problems.items()})
     return group(**values)
 
 

@@ -1,4 +1,4 @@
-"""The queues of a consumer: one quorum inbox (or partitions of it), bound to what it handles, with a last net under it."""
+"""The queues of a consumer: one quorum inbox (or partitions), bound to what it handles, a last net under it."""
 
 from __future__ import annotations
 
@@ -72,9 +72,7 @@ def _arguments(lane: Lane) -> dict[str, Any]:
 
 def _declare_dead_letters(channel: Any, lane: Lane) -> None:
     channel.exchange_declare(lane.dead_letters, "fanout", durable=True, auto_delete=False)
-    channel.queue_declare(
-        lane.dead_letters, durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"}
-    )
+    channel.queue_declare(lane.dead_letters, durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"})
     channel.queue_bind(lane.dead_letters, lane.dead_letters, "")
 
 

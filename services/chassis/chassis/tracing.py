@@ -52,5 +52,3 @@ def handling(event: Event, handler: str) -> contextlib.AbstractContextManager[Co
     """The span and context of one event's handler: what it announces is caused by this event."""
     caused = Context(event.correlation_id, causation_id=event.id, traceparent=event.traceparent)
     return span(f"handle {event.type} by {handler}", caused, trace.SpanKind.CONSUMER)
-
-

@@ -1,4 +1,4 @@
-"""The HTTP side of a service: flask-smorest with problem+json, one transaction a request, idempotency, ETags, probes."""
+"""The HTTP side of a service: flask-smorest with problem+json, one transaction a request, idempotency, ETags."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class StrictParser(FlaskParser):
 def unstorable(value: Any, place: str = "") -> Sequence[str]:
     """The places of strings with U+0000 or a lone surrogate in a JSON value."""
     if isinstance(value, str):
-        return [place or "body"] if "\x00" in value or not value.isascii() and _surrogate(value) else []
+        return [place or "body"] if "\x00" in value or (not value.isascii() and _surrogate(value)) else []
     if isinstance(value, dict):
         items = [(f"{place}.{key}" if place else key, item) for key, item in value.items()]
         items += [(f"{place}.key" if place else "key", key) for key in value]
@@ -74,14 +74,18 @@ class Api(flask_smorest.Api):
 
     def handle_http_exception(self, error: HTTPException) -> Any:
         messages = (getattr(error, "data", None) or {}).get("messages")
-        errors = field_errors({key: value for inner in messages.values() for key, value in as_fields(inner)}) if (
-            messages
-        ) else None
+        errors = (
+            field_errors({key: value for inner in messages.values() for key, value in as_fields(inner)})
+            if (messages)
+            else None
+        )
         headers = dict((getattr(error, "data", None) or {}).get("headers") or {})
         if isinstance(error.get_response(), Response) and "Allow" in error.get_response().headers:
             headers["Allow"] = error.get_response().headers["Allow"]
         status = error.code or 500
-        return answer(Problem(status, error.name, None if errors else error.description, errors=errors, headers=headers))
+        return answer(
+            Problem(status, error.name, None if errors else error.description, errors=errors, headers=headers)
+        )
 
 
 def as_fields(messages: Any) -> Sequence[tuple[str, Any]]:
@@ -249,5 +253,3 @@ def probes() -> Blueprint:
         return Response(generate_latest(registry), content_type="text/plain; version=0.0.4; charset=utf-8")
 
     return blueprint
-
-

@@ -174,7 +174,9 @@ class Consumer(SharedExtension, ProviderCollector):  # type: ignore[misc]
         self._declare_when_broker_answers(broker, lane)
         if self.stopping:
             return
-        self.readers = [QueueReader(queue, broker, settings.batch, self.inbox.settle, database) for queue in lane.queues]
+        self.readers = [
+            QueueReader(queue, broker, settings.batch, self.inbox.settle, database) for queue in lane.queues
+        ]
         random.shuffle(self.readers)  # so that several workers become active on different partitions
         self.readers.append(QueueReader(lane.dead_letters, broker, 1, self._bury, database))
         self.threads = [self.container.spawn_managed_thread(reader.run) for reader in self.readers]

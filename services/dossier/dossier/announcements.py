@@ -1,4 +1,4 @@
-"""What the world learns of a fact: the public event without anybody's data, and the message that the citizen is owed."""
+"""What the world learns of a fact: the public event without anybody's data, and the message the citizen is owed."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def event_of(dossier: Dossier, fact: facts.Fact) -> tuple[type[EventType], str, 
 
 
 def order_of(record: Record, fact: facts.Fact) -> tuple[type[EventType], str, dict[str, Any]] | None:
-    """(type, subject, data) of the command that tells the citizen; None where there is nothing to tell, or no address."""
+    """(type, subject, data) of the command that tells the citizen; None with nothing to tell, or no address."""
     template = TEMPLATES.get(type(fact))
     if template is None or not record.person.email:
         return None

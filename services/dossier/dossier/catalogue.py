@@ -206,8 +206,8 @@ INSERT INTO procedure (code, version, name, field_code, field_name, unit_levels,
     limit_count, supplement_clock, supplement_within_days, on_the_spot, fee_vnd, steps, documents, result, valid_from,
     valid_to)
 VALUES (%(code)s, %(version)s, %(name)s, %(field_code)s, %(field_name)s, %(unit_levels)s, %(online_level)s,
-    %(online_scope)s, %(limit_kind)s, %(limit_count)s, %(supplement_clock)s, %(supplement_within_days)s, %(on_the_spot)s,
-    %(fee_vnd)s, %(steps)s, %(documents)s, %(result)s, %(valid_from)s, %(valid_to)s)
+    %(online_scope)s, %(limit_kind)s, %(limit_count)s, %(supplement_clock)s, %(supplement_within_days)s,
+    %(on_the_spot)s, %(fee_vnd)s, %(steps)s, %(documents)s, %(result)s, %(valid_from)s, %(valid_to)s)
 ON CONFLICT (code, version) DO UPDATE SET valid_to = excluded.valid_to
 """
 ADD_OVERRIDE = """

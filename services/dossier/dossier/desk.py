@@ -1,4 +1,4 @@
-"""One business act is one call: load, ask the domain, save, remember, announce, tell the citizen; all in one transaction."""
+"""One business act is one call: load, ask the domain, save, remember, announce, tell; all in one transaction."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from dossier.domain.dossiers import Channel, Dossier
 from dossier.domain.due_dates import Calendars
 from dossier.domain.facts import Done
 from dossier.domain.instants import local_day
+from dossier.states import to_json
 
 CODES = CodePattern()
 Verb = Callable[[Dossier, datetime.datetime, Calendars], Done]
@@ -72,7 +73,7 @@ def _tell(tx: Tx, record: store.Record, done: Done, action: str, before: Dossier
 
 
 def _hashed(dossier: Dossier | None) -> Any:
-    return None if dossier is None else store.to_json(dossier)
+    return None if dossier is None else to_json(dossier)
 
 
 def _check_unit(dossier: Dossier) -> None:

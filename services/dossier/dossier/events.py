@@ -16,7 +16,7 @@ class DossierFact(Fact):
     code = fields.String(required=True)
     procedure = fields.String(required=True, metadata={"description": "procedure code, such as 1.005129"})
     unit = fields.String(required=True, metadata={"description": "code of the unit that received it"})
-    channel = fields.Enum(Channel, required=True, metadata={"description": "NĐ 61/2018, art. 16"})
+    channel = fields.Enum(Channel, by_value=True, required=True, metadata={"description": "NĐ 61/2018, art. 16"})
     status = fields.Enum(Status, by_value=True, required=True, metadata={"description": "TrangThaiHoSo, 1 to 10"})
     at = fields.AwareDateTime(required=True, metadata={"description": "when it happened"})
     due_at = fields.AwareDateTime(required=True, allow_none=True, metadata={"description": "the promise as it stands"})

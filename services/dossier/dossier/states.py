@@ -1,4 +1,4 @@
-"""The domain's dossier as JSON and back: what is stored is the whole state, so that a rule added later finds what it needs."""
+"""The domain's dossier as JSON and back: the whole state is stored, so that a rule added later finds what it needs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from dossier.domain.facts import Fact
 from dossier.domain.instants import VIETNAM
 
 CONVERTER = make_converter(omit_if_default=True)
-CONVERTER.register_structure_hook(datetime.datetime, lambda text, _: datetime.datetime.fromisoformat(text).astimezone(VIETNAM))
+CONVERTER.register_structure_hook(
+    datetime.datetime, lambda text, _: datetime.datetime.fromisoformat(text).astimezone(VIETNAM)
+)
 
 
 def to_json(dossier: Dossier) -> dict[str, Any]:

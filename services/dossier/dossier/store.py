@@ -95,9 +95,7 @@ def get(tx: Tx, code: str, lock: bool = False) -> Record:
     if row is None:
         raise NoSuchDossier(code)
     person = Person(row.full_name, row.email, row.phone, row.identity_number, row.address)
-    return Record(
-        from_json(row.state), person, row.procedure_version, row.unit_name, row.procedure_name, row.version
-    )
+    return Record(from_json(row.state), person, row.procedure_version, row.unit_name, row.procedure_name, row.version)
 
 
 def save(tx: Tx, dossier: Dossier) -> None:

@@ -46,7 +46,7 @@ class NewDossier(Schema):
 
     procedure = fields.String(required=True, validate=validate.Length(1, 60))
     unit = fields.String(required=True, validate=validate.Length(1, 60))
-    channel = fields.Enum(Channel, load_default=Channel.DIRECT)
+    channel = fields.Enum(Channel, by_value=True, load_default=Channel.DIRECT)
     applicant = fields.Nested(PersonSchema, required=True)
 
 
@@ -59,7 +59,7 @@ class DossierSchema(Schema):
     procedure = fields.String(attribute="dossier.terms.procedure")
     procedure_version = fields.Integer()
     procedure_name = fields.String()
-    channel = fields.Enum(Channel, attribute="dossier.channel")
+    channel = fields.Enum(Channel, by_value=True, attribute="dossier.channel")
     status = fields.Integer(attribute="dossier.status")
     status_name = fields.String(attribute="dossier.status.text")
     rule_set = fields.String(attribute="dossier.rule_set_id")
@@ -218,7 +218,9 @@ def _serve(act: Act) -> None:
     @blueprint.response(200, DossierSchema)
     def do(tx: Tx, body: dict[str, Any], code: str) -> Any:
         check = check_if_match if request.if_match else lambda _version: None
-        record = desk.act(tx, code, lambda *known: perform(act, *known, body), act.value, now(), check)
+        record = desk.act(
+            tx, code, lambda dossier, at, calendars: perform(act, dossier, at, calendars, body), act.value, now(), check
+        )
         return record, 200, etag(record.version)
 
 

@@ -64,7 +64,7 @@ CREATE TABLE dossier (
     unit              text NOT NULL REFERENCES unit,
     procedure_code    text NOT NULL,
     procedure_version integer NOT NULL,
-    channel           smallint NOT NULL,   -- KenhThucHien
+    channel           text NOT NULL CHECK (channel IN ('direct', 'online', 'post')),
     status            smallint NOT NULL CHECK (status BETWEEN 1 AND 10),
     filed_at          timestamptz NOT NULL,
     accepted_at       timestamptz,

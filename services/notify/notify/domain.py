@@ -34,9 +34,7 @@ class Outcome:
     retry_at: datetime.datetime | None = None
 
 
-def after_attempt(
-    delivery: Delivery, attempts: int, most: int, first_s: float, now: datetime.datetime
-) -> Outcome:
+def after_attempt(delivery: Delivery, attempts: int, most: int, first_s: float, now: datetime.datetime) -> Outcome:
     """What follows from an attempt, the `attempts`-th.
 
     A send that was cut off after the message went out is never repeated by itself: telling a citizen twice that a

@@ -13,7 +13,7 @@ LONGEST_TEXT = 20_000
 ENVIRONMENT = ImmutableSandboxedEnvironment(
     loader=jinja2.PackageLoader("notify"),
     undefined=jinja2.StrictUndefined,
-    autoescape=False,  # noqa: S701 - plain text, no markup
+    autoescape=False,  # plain text, no markup
     trim_blocks=True,
     keep_trailing_newline=True,
 )
@@ -36,7 +36,7 @@ class Text:
 
 
 def render(template: str, values: Mapping[str, str]) -> Text:
-    """Fill `<template>.txt`, whose first line is the subject. Raises UnknownTemplate, or TemplateRefused naming the value."""
+    """Fill `<template>.txt`; the first line is the subject. Raises UnknownTemplate, TemplateRefused with the value."""
     try:
         whole = ENVIRONMENT.get_template(f"{template}.txt").render(values)
     except jinja2.TemplateNotFound:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import fields, validate
+from marshmallow import Schema, fields, validate
 
 from chassis import paging
 from chassis.auth import require
@@ -24,7 +24,7 @@ class MessageArguments(paging.PageArguments):
     status = fields.Enum(Status, by_value=True, load_default=None)
 
 
-class MessageSchema(paging.Schema):
+class MessageSchema(Schema):
     """One message; the address is masked."""
 
     id = fields.UUID()
@@ -40,7 +40,7 @@ class MessageSchema(paging.Schema):
     sent_at = fields.AwareDateTime(allow_none=True)
 
 
-class MessagePage(paging.Schema):
+class MessagePage(Schema):
     """A page of messages."""
 
     items = fields.List(fields.Nested(MessageSchema))

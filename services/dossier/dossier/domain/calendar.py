@@ -88,9 +88,9 @@ class Calendar:
     """
 
     hours: Hours
-    holidays: Mapping[date, str] = field(default_factory=_none)
-    make_up_days: Mapping[date, str] = field(default_factory=_none)
-    overrides: Mapping[date, Override] = field(default_factory=lambda: MappingProxyType({}))
+    holidays: Mapping[date, str] = field(default_factory=_none, repr=False)
+    make_up_days: Mapping[date, str] = field(default_factory=_none, repr=False)
+    overrides: Mapping[date, Override] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     first_day: date = date.min
     last_day: date = date.max
     _days: dict[int, Day] = field(default_factory=dict, init=False, repr=False, compare=False)

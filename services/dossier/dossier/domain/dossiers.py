@@ -14,11 +14,11 @@ from dossier.domain.status import Status
 
 
 class Channel(Enum):
-    """How a dossier is filed (NĐ 61/2018, art. 16); the value is KenhThucHien of the national portal."""
+    """How a dossier is filed (NĐ 61/2018, art. 16): at the counter, online, or by public post (BCCI)."""
 
-    DIRECT = 1
-    ONLINE = 2
-    POST = 3
+    DIRECT = "direct"
+    ONLINE = "online"
+    POST = "post"
 
 
 class Result(Enum):

@@ -66,4 +66,4 @@ def _hours(seconds: int) -> str:
     hours, minutes = seconds // SECONDS_PER_HOUR, seconds % SECONDS_PER_HOUR // 60
     if hours and minutes:
         return f"{hours} giờ {minutes} phút"
-    return f"{hours} giờ" if hours else f"{minutes} phút"
+    return f"{minutes} phút" if minutes else f"{hours} giờ"
