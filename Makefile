@@ -5,7 +5,10 @@ BIN    := .venv/bin
 LOCAL   = $(PYTHON) -m infra.local
 PYTEST  = $(BIN)/python -m pytest
 
-AS      ?= officer
+# `AS` is make's own name for an assembler: only a value that somebody gave counts.
+ifeq ($(origin AS),default)
+AS      := officer
+endif
 NAME    ?=
 T       ?= $(wildcard tests/unit tests/contract tests/integration tests/e2e)
 SECONDS ?= 60

@@ -61,9 +61,7 @@ def parser() -> argparse.ArgumentParser:
     for action in ("start", "stop", "restart"):
         command(action, f"{action} single processes").add_argument("names", nargs="+", metavar="NAME")
     prepare = command("venv", "make .venv or bring it up to date")
-    prepare.add_argument(
-        "--with", dest="sets", action="append", default=[], choices=("bench",), help="what else to install"
-    )
+    prepare.add_argument("--with", dest="wanted", default="dev", choices=venv.SETS, help="default: dev")
     return root
 
 
@@ -71,7 +69,7 @@ def main(arguments: list[str]) -> int:
     options = parser().parse_args(arguments)
     try:
         if options.command == "venv":
-            venv.ensure("dev", *options.sets)
+            venv.ensure(options.wanted)
             return 0
         stack = Stack.chosen(options.state, options.port_base)
         if not stack.marker.exists() and _only_ends(options):
@@ -97,9 +95,9 @@ def _only_ends(options: argparse.Namespace) -> bool:
 
 
 def _go_inside(arguments: list[str], prepare: bool) -> None:
-    """Go on with the environment's own Python, brought up to date first by what starts something, made if it is gone."""
+    """Go on with the environment's own Python, brought up to date first by what starts something."""
     if prepare or not venv.exists():
-        venv.ensure("dev")
+        venv.ensure("local")
     if not venv.inside():
         os.chdir(venv.ROOT)
         os.execv(venv.PYTHON, [str(venv.PYTHON), "-W", "ignore", "-m", "infra.local", *arguments])

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Iterable
 
-from infra.local import docker, folders, migrations, processes, readiness, servers
+from infra.local import docker, folders, migrations, processes, readiness, seed, servers
 from infra.local.ports import refuse_taken
 from infra.local.progress import Refused, step
 from infra.local.stack import SERVICES, Stack
@@ -25,6 +25,8 @@ def up(stack: Stack, only: str | None) -> None:
         refuse_taken(desk, supervisor.running())
         supervisor.start(program.name for program in desk)
         migrations.up(stack, dict.fromkeys(row.service for row in chosen))
+        if any(row.service == "dossier" for row in chosen):
+            seed.up(stack)
         servers.wait_for_rabbitmq(stack, supervisor)
         for program in desk:
             with step(program.name) as current:

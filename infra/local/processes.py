@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import functools
 import hashlib
@@ -41,7 +42,6 @@ PROCESSES = (
     Process("stats", "worker", 107),
     Process("ipcam", "web", 4),
     Process("ipcam", "relay", 108),
-    Process("ipcam", "worker", 109),
     Process("ipcam", "prober", 110),
 )
 
@@ -77,6 +77,9 @@ def environment(stack: Stack, service: str) -> dict[str, str]:
             "SMTP_SENDER": "Dịch vụ công Sơn La <khong-tra-loi@ioc.invalid>",
             "SMTP_SECURITY": "none",
         }
+    if service == "ipcam":
+        key = stack.passwords.of("ipcam", "credentials")  # 32 hexadecimal digits are the 32 bytes of a Fernet key
+        variables["CAMERA_CREDENTIALS_KEY"] = base64.urlsafe_b64encode(key.encode()).decode()
     return variables
 
 

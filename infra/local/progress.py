@@ -19,6 +19,11 @@ class Step:
         self.name = name
         self.outcome = "done"
 
+    def say(self, text: str) -> None:
+        """Show what the step is at, on a terminal only: the next word replaces it."""
+        if sys.stderr.isatty():
+            print(f"\r\033[K  {self.name:<18} … {text[:58]}", end="", file=sys.stderr, flush=True)
+
 
 @contextlib.contextmanager
 def step(name: str) -> Iterator[Step]:

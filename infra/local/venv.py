@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import fcntl
 import hashlib
 import importlib.util
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from infra.local import debian
-from infra.local.progress import Refused, step
+from infra.local.progress import Refused, Step, step
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
@@ -21,6 +22,7 @@ PYTHON = VENV / "bin" / "python"
 LOCK = ROOT / ".run" / "venv.lock"
 REQUIREMENTS = ROOT / "infra" / "requirements"
 CONSTRAINTS = REQUIREMENTS / "constraints.txt"
+SETS = ("base", "local", "dev", "bench")  # each holds the ones before it
 EDITABLE = ("chassis", "dossier", "notify", "stats", "ipcam")
 OLDEST_PYTHON = (3, 11)
 
@@ -34,26 +36,22 @@ def exists() -> bool:
     return PYTHON.exists()  # follows the link: False as well when the Python behind it is gone
 
 
-def ensure(*sets: str) -> None:
-    """Bring `.venv` to what infra/requirements/<set>.in, the constraints and the services' pyproject.toml say now."""
+def ensure(wanted: str) -> None:
+    """Bring `.venv` to what infra/requirements/<wanted>.in, the constraints and the services' pyproject.toml say now."""
     if sys.version_info < OLDEST_PYTHON:
-        raise Refused(
-            f"Python {'.'.join(map(str, OLDEST_PYTHON))} or newer is needed, this is {sys.version.split()[0]}"
-        )
+        raise Refused(f"Python {'.'.join(map(str, OLDEST_PYTHON))} or newer is needed, not {sys.version.split()[0]}")
     LOCK.parent.mkdir(exist_ok=True)
     with LOCK.open("w") as lock:
         _wait_for(lock)
-        wanted = _digests(sets)
-        if exists() and wanted.items() <= _installed().items():
+        digests = _digests(wanted)
+        if exists() and _installed().get(wanted) == digests[wanted]:
             return
         with step("venv") as current:
             if not exists():
-                _create()
-            _install(sets)
-            _record(wanted)
-            current.outcome = f"{VENV.relative_to(ROOT)} from " + ", ".join(
-                f"infra/requirements/{name}.in" for name in sets
-            )
+                _create(current)
+            _install(wanted, current)
+            _record(digests)
+            current.outcome = f"{VENV.relative_to(ROOT)} from infra/requirements/{wanted}.in"
 
 
 def _wait_for(lock: IO[str]) -> None:
@@ -70,15 +68,14 @@ def _services() -> list[Path]:
     return [folder for folder in folders if (folder / "pyproject.toml").exists()]
 
 
-def _digests(sets: tuple[str, ...]) -> dict[str, str]:
-    """What each set was installed from, in one line: equal digests mean nothing to do."""
-    shared = [CONSTRAINTS, REQUIREMENTS / "base.in", REQUIREMENTS / "dev.in"]
-    shared += [folder / "pyproject.toml" for folder in _services()]
+def _digests(wanted: str) -> dict[str, str]:
+    """What this set and those within it are installed from, in one line each: equal digests mean nothing to do."""
+    digest = hashlib.sha256()
+    for path in [CONSTRAINTS, *(folder / "pyproject.toml" for folder in _services())]:
+        digest.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
     digests = {}
-    for name in sets:
-        digest = hashlib.sha256()
-        for path in [*shared, REQUIREMENTS / f"{name}.in"]:
-            digest.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
+    for name in SETS[: SETS.index(wanted) + 1]:
+        digest.update((REQUIREMENTS / f"{name}.in").read_bytes())
         digests[name] = digest.hexdigest()
     return digests
 
@@ -92,23 +89,29 @@ def _record(digests: dict[str, str]) -> None:
     (VENV / ".installed.json").write_text(json.dumps(_installed() | digests, indent=2, sort_keys=True) + "\n")
 
 
-def _create() -> None:
+def _create(current: Step) -> None:
     if importlib.util.find_spec("ensurepip") is None:  # Debian keeps it in a package of its own
         debian.install(["python3-venv"], "python3 cannot make a virtual environment")
-    _run([sys.executable, "-m", "venv", "--clear", str(VENV)])
+    _run([sys.executable, "-m", "venv", "--clear", str(VENV)], current)
 
 
-def _install(sets: tuple[str, ...]) -> None:
+def _install(wanted: str, current: Step) -> None:
     pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "--constraint", str(CONSTRAINTS)]
-    _run([*pip, *(word for name in sets for word in ("--requirement", str(REQUIREMENTS / f"{name}.in")))])
+    _run([*pip, "--requirement", str(REQUIREMENTS / f"{wanted}.in")], current)
     editable = [word for folder in _services() for word in ("--editable", str(folder))]
     if editable:  # built with the environment's own setuptools: the same every time, and no second download
-        _run([*pip, "--no-build-isolation", *editable])
+        _run([*pip, "--no-build-isolation", *editable], current)
 
 
-def _run(command: list[str]) -> None:
+def _run(command: list[str], current: Step) -> None:
+    """Run a command and show its lines as they come; when it fails, its last ones are the complaint."""
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
-    result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment)
-    if result.returncode:
-        last = "\n".join((result.stdout + result.stderr).splitlines()[-15:])
-        raise Refused(f"{' '.join(command)} failed:\n{last}")
+    last: collections.deque[str] = collections.deque(maxlen=15)
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    ) as process:
+        for line in process.stdout or ():
+            last.append(line.rstrip())
+            current.say(line.strip())
+    if process.returncode:
+        raise Refused(f"{' '.join(command)} failed:\n" + "\n".join(last))

@@ -21,6 +21,8 @@ RENAMED = {
     facts.StepFinished: {"unit": "step_unit"},
     facts.StepDueDateChanged: {"unit": "step_unit", "due_at": "step_due_at"},
     facts.ApologyProposed: {"due_at": "proposed_due_at"},
+    facts.StepDueSoon: {"unit": "step_unit", "due_at": "step_due_at"},
+    facts.StepOverdue: {"unit": "step_unit", "due_at": "step_due_at"},
 }
 
 TEMPLATES: dict[type[facts.Fact], str] = {

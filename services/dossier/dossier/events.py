@@ -157,6 +157,56 @@ class ResultReturned(DossierFact):
     outcome = fields.Enum(Outcome, by_value=True)
 
 
+class DossierDueSoon(DossierFact):
+    """The due time is near: by default one working day away. Said once for each date that was promised."""
+
+    type = "dossier.due_soon.v1"
+
+
+class DossierOverdue(DossierFact):
+    """The due date has ended and processing has not; `at` is the midnight that ended it. Once for each date promised."""
+
+    type = "dossier.overdue.v1"
+
+
+class BreachForeseen(DossierFact):
+    """The limits of the steps that remain need more than the time that is left (NĐ 61/2018, art. 19(9))."""
+
+    type = "dossier.breach_foreseen.v1"
+
+
+class StepDueSoon(DossierFact):
+    """The due time of the step under way is near."""
+
+    type = "dossier.step_due_soon.v1"
+    step_unit = fields.String()
+    step = fields.String()
+    step_due_at = fields.AwareDateTime()
+
+
+class StepOverdue(DossierFact):
+    """The due date of the step under way has ended (NĐ 61/2018, art. 19(6)(7))."""
+
+    type = "dossier.step_overdue.v1"
+    step_unit = fields.String()
+    step = fields.String()
+    step_due_at = fields.AwareDateTime()
+
+
+class AnswerOverdue(DossierFact):
+    """An online filing was not answered within its eight working hours (HanTiepNhan)."""
+
+    type = "dossier.answer_overdue.v1"
+    answer_due_at = fields.AwareDateTime()
+
+
+class SupplementOverdue(DossierFact):
+    """The last day to answer a supplement request has ended; the dossier may now be refused."""
+
+    type = "dossier.supplement_overdue.v1"
+    respond_by = fields.Date()
+
+
 class Recipient(Schema):
     """Who is told, and where."""
 
@@ -203,6 +253,13 @@ FACTS: list[type[Fact]] = [
     DossierWithdrawn,
     DossierCompleted,
     ResultReturned,
+    DossierDueSoon,
+    DossierOverdue,
+    BreachForeseen,
+    StepDueSoon,
+    StepOverdue,
+    AnswerOverdue,
+    SupplementOverdue,
 ]
 WRITES: list[type[Fact]] = [*FACTS, SendMessage]
 READS: list[type[Fact]] = [MessageSent]

@@ -15,6 +15,7 @@ CLOCK_SKEW = timedelta(seconds=60)
 """How far the clocks of two of our processes may disagree before an act counts as out of order."""
 
 _OPEN = frozenset({Status.ACCEPTED, Status.PROCESSING})
+_STAYS = {status: frozenset({status}) for status in _OPEN}
 
 TRANSITIONS: dict[Act, dict[Status, frozenset[Status]]] = {
     Act.ACCEPT: {Status.FILED: frozenset({Status.ACCEPTED})},
@@ -32,10 +33,10 @@ TRANSITIONS: dict[Act, dict[Status, frozenset[Status]]] = {
         Status.COMPLETED: frozenset({Status.COMPLETED}),
     },
     Act.FORWARD: dict.fromkeys(_OPEN, frozenset({Status.PROCESSING})),
-    Act.PROPOSE_APOLOGY: dict.fromkeys(_OPEN, _OPEN),
-    Act.APPROVE_APOLOGY: dict.fromkeys(_OPEN, _OPEN),
-    Act.DECLINE_APOLOGY: dict.fromkeys(_OPEN, _OPEN),
-    Act.EXTEND: dict.fromkeys(_OPEN, _OPEN),
+    Act.PROPOSE_APOLOGY: _STAYS,
+    Act.APPROVE_APOLOGY: _STAYS,
+    Act.DECLINE_APOLOGY: _STAYS,
+    Act.EXTEND: _STAYS,
     Act.STOP: dict.fromkeys(_OPEN | {Status.AWAITING_SUPPLEMENT, Status.AWAITING_PAYMENT}, frozenset({Status.STOPPED})),
     Act.WITHDRAW: dict.fromkeys(
         _OPEN | {Status.FILED, Status.AWAITING_SUPPLEMENT, Status.AWAITING_PAYMENT}, frozenset({Status.WITHDRAWN})

@@ -172,3 +172,50 @@ class ResultReturned(Fact):
     """The result is with the citizen; `outcome` is that of processing."""
 
     outcome: Outcome
+
+
+@dataclass(frozen=True)
+class DossierDueSoon(Fact):
+    """The due time is near."""
+
+
+@dataclass(frozen=True)
+class DossierOverdue(Fact):
+    """The due date has ended, and processing has not."""
+
+
+@dataclass(frozen=True)
+class BreachForeseen(Fact):
+    """The steps that remain need more than the time that is left."""
+
+
+@dataclass(frozen=True)
+class StepDueSoon(Fact):
+    """The due time of the step under way is near."""
+
+    unit: str
+    step: str
+    due_at: datetime
+
+
+@dataclass(frozen=True)
+class StepOverdue(Fact):
+    """The due date of the step under way has ended."""
+
+    unit: str
+    step: str
+    due_at: datetime
+
+
+@dataclass(frozen=True)
+class AnswerOverdue(Fact):
+    """An online filing was not answered in time (HanTiepNhan)."""
+
+    answer_due_at: datetime
+
+
+@dataclass(frozen=True)
+class SupplementOverdue(Fact):
+    """The day to answer a supplement request has ended without an answer."""
+
+    respond_by: date

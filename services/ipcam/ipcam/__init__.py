@@ -1,0 +1,1 @@
+"""Cameras of quarantine sites: whether they are alive, what they see, and who looked."""
