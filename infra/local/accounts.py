@@ -30,7 +30,16 @@ class Account:
 
 _OFFICER = ("dossier:read", "dossier:write", "notify:read", "stats:read", "camera:read")
 _LEADER = ("dossier:read", "stats:read", "camera:read", "notify:read", "events:read")
-_ADMIN = ("camera:read", "camera:write", "events:read", "dead:manage", "notify:read", "stats:read", "dossier:read")
+_ADMIN = (
+    "camera:read",
+    "camera:write",
+    "catalogue:write",
+    "dead:manage",
+    "dossier:read",
+    "events:read",
+    "notify:read",
+    "stats:read",
+)
 _AUDITOR = ("audit:read", "dossier:read", "events:read", "notify:read")
 
 ACCOUNTS = {

@@ -19,10 +19,9 @@ def up(stack: Stack, only: str | None) -> None:
         stack.create()
         chosen = processes.wanted(only)
         supervisor = Supervisor(stack)
-        server_programs, desk, rows = _configure(stack, supervisor)
+        server_programs, desk, rows = _configure(stack, supervisor, [row.name for row in chosen], desk_too=True)
         servers.start(stack, supervisor, server_programs)
         servers.wait_for_postgresql(stack, supervisor)
-        refuse_taken(desk, supervisor.running())
         supervisor.start(program.name for program in desk)
         migrations.up(stack, dict.fromkeys(row.service for row in chosen))
         if any(row.service == "dossier" for row in chosen):
@@ -35,11 +34,19 @@ def up(stack: Stack, only: str | None) -> None:
         _start_services(stack, supervisor, [(row, rows[row.name]) for row in chosen])
 
 
-def _configure(stack: Stack, supervisor: Supervisor) -> tuple[list[Program], list[Program], dict[str, Program]]:
-    """Hand supervisor everything that this stack may run: servers, mailbox and accounts, every service process."""
+def _configure(
+    stack: Stack, supervisor: Supervisor, chosen: Iterable[str], desk_too: bool
+) -> tuple[list[Program], list[Program], dict[str, Program]]:
+    """Hand supervisor everything that this stack may run: servers, mailbox and accounts, every service process.
+
+    First ends what a killed supervisor left behind, and refuses when what is about to start cannot have its ports.
+    """
+    supervisor.end_orphans()
     server_programs = servers.prepare(stack)
     desk = processes.desk_programs(stack)
     rows = {row.name: processes.program(stack, row) for row in processes.wanted(",".join(SERVICES))}
+    starting = [*server_programs, *(desk if desk_too else []), *(rows[name] for name in chosen)]
+    refuse_taken(starting, supervisor.running())
     stopped = supervisor.configure([*server_programs, *desk, *rows.values()])
     supervisor.start(stopped)
     return server_programs, desk, rows
@@ -47,7 +54,6 @@ def _configure(stack: Stack, supervisor: Supervisor) -> tuple[list[Program], lis
 
 def _start_services(stack: Stack, supervisor: Supervisor, chosen: list[tuple[processes.Process, Program]]) -> None:
     """Start all that do not run at once, then wait for one service after the other."""
-    refuse_taken((program for _, program in chosen), supervisor.running())
     started = set(supervisor.start(row.name for row, _ in chosen))
     for service in dict.fromkeys(row.service for row, _ in chosen):
         own = [(row, program) for row, program in chosen if row.service == service]
@@ -62,7 +68,7 @@ def servers_up(stack: Stack) -> None:
     with stack.locked():
         stack.create()
         supervisor = Supervisor(stack)
-        server_programs, _, _ = _configure(stack, supervisor)
+        server_programs, _, _ = _configure(stack, supervisor, [], desk_too=False)
         servers.start(stack, supervisor, server_programs)
         servers.wait_for_postgresql(stack, supervisor)
         servers.wait_for_rabbitmq(stack, supervisor)

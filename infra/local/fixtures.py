@@ -6,6 +6,8 @@ running for the next run; IOC_TEST_STATE and IOC_TEST_PORT_BASE move them.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import subprocess
 import sys
@@ -34,12 +36,26 @@ def private_servers() -> Iterator[Stack]:
     """PostgreSQL and RabbitMQ with the services' empty databases and accounts; ask the stack for URLs."""
     stack = Stack.chosen(STATE, PORT_BASE)
     keep = os.environ.get("IOC_TEST_KEEP", "") not in ("", "0")
-    if not keep:
-        local(stack, "clean")  # a run that was killed left its data
-    local(stack, "servers", "up")
-    yield stack
-    if not keep:
-        local(stack, "clean")
+    with _to_ourselves(stack):
+        if not keep:
+            local(stack, "clean")  # a run that was killed left its data
+        local(stack, "servers", "up")
+        yield stack
+        if not keep:
+            local(stack, "clean")
+
+
+@contextlib.contextmanager
+def _to_ourselves(stack: Stack) -> Iterator[None]:
+    """Two test runs never share servers: the second is told how to have its own."""
+    stack.state.parent.mkdir(parents=True, exist_ok=True)
+    with stack.state.with_name(f"{stack.state.name}.in-use").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            advice = "give this one its own with IOC_TEST_STATE=.run/test2 IOC_TEST_PORT_BASE=29000"
+            pytest.exit(f"another test run uses the servers of {stack.state}; {advice}", returncode=3)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -77,6 +77,11 @@ def environment(stack: Stack, service: str) -> dict[str, str]:
             "SMTP_SENDER": "Dịch vụ công Sơn La <khong-tra-loi@ioc.invalid>",
             "SMTP_SECURITY": "none",
         }
+    if service == "dossier":
+        variables |= {
+            "DOSSIER_LOOKUP_KEY": stack.passwords.of("dossier", "lookup"),
+            "DOSSIER_FILES_FOLDER": str(stack.state / "files" / "dossier"),
+        }
     if service == "ipcam":
         key = stack.passwords.of("ipcam", "credentials")  # 32 hexadecimal digits are the 32 bytes of a Fernet key
         variables["CAMERA_CREDENTIALS_KEY"] = base64.urlsafe_b64encode(key.encode()).decode()

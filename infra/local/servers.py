@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 
 from infra.local import debian, docker, postgres, rabbitmq
-from infra.local.ports import refuse_taken
 from infra.local.progress import Refused, step
 from infra.local.stack import HOST, Stack
 from infra.local.supervision import Program, Supervisor, tail, wait_until
@@ -55,7 +54,6 @@ def start(stack: Stack, supervisor: Supervisor, programs: list[Program]) -> None
             docker.up(stack)
             current.outcome = "docker compose"
     else:
-        refuse_taken(programs, supervisor.running())
         supervisor.start(program.name for program in programs)
 
 

@@ -186,11 +186,16 @@ class Supervisor:
         )
 
     def shutdown(self) -> None:
-        """End the daemon, and whatever an earlier one left behind when it was killed."""
+        """End the daemon and everything that still runs under it."""
         if self.runs():
             self._call.shutdown()
             wait_until(lambda: not self.runs(), 90, "supervisord did not stop")
-        _end(orphans(self._stack))
+        self.end_orphans()
+
+    def end_orphans(self) -> None:
+        """End what runs without a daemon, because an earlier one was killed."""
+        if not self.runs():
+            _end(orphans(self._stack))
 
 
 def orphans(stack: Stack) -> set[int]:

@@ -30,6 +30,7 @@ R = TypeVar("R")
 ALGORITHMS = ["RS256", "ES256", "PS256"]  # asymmetric only: a public key must never verify an HMAC
 LEEWAY_S = 30
 REFETCH_S = 30
+KEYS_LIVE_S = 600  # a key that the issuer has withdrawn is believed no longer than this
 
 CREATE_KEY = """
 INSERT INTO api_key (prefix, secret_sha256, name, scopes, unit, requests_per_minute, expires_at)
@@ -75,7 +76,7 @@ class Tokens:
         caller = Caller(
             subject=str(claims["sub"]),
             role=str(claims.get("role", "user")),
-            unit=claims.get("unit"),
+            unit=claims["unit"] if isinstance(claims.get("unit"), str) else None,
             scopes=frozenset(str(claims.get("scope", "")).split()),
         )
         if len(self.verified) > 10_000:
@@ -101,7 +102,7 @@ class Tokens:
 
     def _keys(self, refetch: bool) -> KeySet:
         with self.lock:
-            if self.keys is None or refetch:
+            if self.keys is None or refetch or time.monotonic() - self.fetched_at > KEYS_LIVE_S:
                 try:
                     answer = requests.get(self.settings.jwks_url, timeout=5)
                     answer.raise_for_status()

@@ -25,6 +25,7 @@ def connected(settings: BrokerSettings) -> Iterator[amqp.Connection]:
         connect_timeout=settings.timeout_s,
         transport_options={"read_timeout": settings.timeout_s, "write_timeout": settings.timeout_s},
     ).connection  # the driver's own connection: what is measured per message is paid here
+    connection.sock.settimeout(settings.timeout_s)  # waiting for any answer ends, also under eventlet
     try:
         yield connection
         connection.close()

@@ -27,6 +27,7 @@ from chassis.settings import (
     RelaySettings,
     WebSettings,
     WorkerSettings,
+    check,
     read,
 )
 
@@ -43,10 +44,11 @@ def main(service: Service) -> None:
     group(obj=service)
 
 
-def start(service: Service, process: str) -> None:
-    """Logs and traces of a process."""
+def start(service: Service, process: str, *groups: type[Any]) -> None:
+    """Logs and traces of a process, after all the settings that it will read were found sound."""
     from chassis import logs, tracing
 
+    check(LogSettings, *groups)
     settings = read(LogSettings)
     logs.configure(settings, service.name, process)
     tracing.configure(settings, service.name, process)
@@ -66,7 +68,7 @@ def web(service: Service) -> None:
     os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix=f"{service.name}-metrics-"))
     from chassis.gunicorn_server import serve
 
-    start(service, "web")
+    start(service, "web", WebSettings, AuthSettings, DatabaseSettings, *service.settings)
     serve(service, read(WebSettings), read(AuthSettings), read(DatabaseSettings))
 
 
@@ -78,7 +80,7 @@ def worker(service: Service) -> None:
 
     if service.handlers is None:
         raise click.ClickException(f"{service.name} takes no events")
-    start(service, "worker")
+    start(service, "worker", DatabaseSettings, BrokerSettings, WorkerSettings, ProbeSettings)
     from prometheus_client import REGISTRY
 
     from chassis import broker, metrics, probes
@@ -108,7 +110,7 @@ def run_loop(service: Service, process: str, build: Callable[[Any], Loop], **mor
     """Run a loop with logs, probes and an orderly stop; `build` is given the service's database."""
     from chassis import probes
 
-    start(service, process)
+    start(service, process, DatabaseSettings, ProbeSettings)
     database = open_database(service, process)
     loop = build(database)
     probes.serve(read(ProbeSettings), {"database": database.answers, **more_checks})
@@ -124,6 +126,7 @@ def relay(service: Service) -> None:
     from chassis import broker
     from chassis.relay import Relay
 
+    check(LogSettings, DatabaseSettings, ProbeSettings, BrokerSettings, RelaySettings)
     settings = read(BrokerSettings)
     run_loop(
         service,
@@ -171,9 +174,10 @@ def replay(service: Service, to: str, types: tuple[str, ...], since: datetime.da
 
 
 @click.command()
-def settings() -> None:
+@click.pass_obj
+def settings(service: Service) -> None:
     """Print every environment variable, what it means and its default."""
-    for group in GROUPS:
+    for group in (*GROUPS, *service.settings):
         click.echo(f"\n{(group.__doc__ or '').strip()}")
         for field in dataclasses.fields(group):
             default = "required" if field.default is dataclasses.MISSING else f"default {field.default!r}"

@@ -11,7 +11,8 @@ from sqlalchemy.exc import DBAPIError
 from chassis.settings import DatabaseSettings
 
 Tx = sqlalchemy.Connection
-AWAY_CLASSES = ("08", "57P", "53", "58")  # connection, operator intervention, out of resources, system error
+# Connection, operator intervention, out of resources, system error, read only (a server that was demoted meanwhile).
+AWAY_CLASSES = ("08", "57P", "53", "58", "25006")
 HALF_OPEN_MS = 10_000
 
 

@@ -16,6 +16,7 @@ from chassis.database import Database, Tx
 from chassis.events import Fact, Message
 from chassis.outbox import announce
 from chassis.settings import WorkerSettings
+from chassis.storable import cleaned
 
 log = logs.get(__name__)
 
@@ -102,26 +103,21 @@ def event_died(service: str) -> type[Fact]:
     return EventDied
 
 
-def clean(text: str) -> str:
-    """Text as PostgreSQL can keep it: no NUL, no lone surrogate."""
-    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")
-
-
 def _row(consumer: str, message: Message, state: str, attempts: int, wait_s: float, error: Exception | None) -> Any:
     event_id, kind, subject = (message.attribute(name) for name in ("id", "type", "subject"))
     return {
         "consumer": consumer,
-        "event_id": event_id and clean(event_id),
-        "type": kind and clean(kind),
-        "subject": subject and clean(subject),
+        "event_id": event_id and cleaned(event_id),
+        "type": kind and cleaned(kind),
+        "subject": subject and cleaned(subject),
         "body": message.body,
-        "headers": json.dumps({key: clean(str(value)) for key, value in message.headers.items()}),
-        "content_type": message.content_type and clean(message.content_type),
+        "headers": json.dumps({cleaned(str(key)): cleaned(str(value)) for key, value in message.headers.items()}),
+        "content_type": message.content_type and cleaned(message.content_type),
         "state": state,
         "attempts": attempts,
         "wait_s": wait_s,
         "error_kind": error and type(error).__name__,
-        "error": error and clean(logs.mask_text(str(error)))[:2000],
+        "error": error and cleaned(logs.mask_text(str(error)))[:2000],
     }
 
 
@@ -174,7 +170,7 @@ def record_failure(database: Database, service: str, parked: Parked, error: Exce
     """Keep the error of an attempt; after the last one the event is dead, and announced."""
     kind = type(error).__name__
     with database.transaction() as tx:
-        values = {"id": parked.id, "kind": kind, "error": clean(logs.mask_text(str(error)))[:2000], "final": final}
+        values = {"id": parked.id, "kind": kind, "error": cleaned(logs.mask_text(str(error)))[:2000], "final": final}
         changed = tx.exec_driver_sql(FAILED, values).first()
         if changed and final:
             _announce(tx, service, parked.consumer, parked.message.attribute("id"), parked.type, kind)

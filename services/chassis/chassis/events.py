@@ -12,8 +12,12 @@ from typing import Any, ClassVar
 
 import marshmallow
 
+from chassis.storable import is_storable, unstorable
+
 PREFIX = "cloudEvents:"  # AMQP protocol binding for CloudEvents 1.0, section 3.1
 CONTENT_TYPE = "application/json"
+REQUIRED = ("id", "type", "source", "subject", "time", "sequence")
+OPTIONAL = ("correlationid", "causationid", "traceparent")
 
 
 class Fact(marshmallow.Schema):
@@ -67,6 +71,8 @@ def encode(fact: type[Fact], data: Mapping[str, Any]) -> str:
         raise marshmallow.ValidationError({name: ["not in the contract of " + fact.type] for name in unknown})
     dumped = schema.dump(data)
     schema.load(dumped)
+    if places := unstorable(dumped):
+        raise marshmallow.ValidationError({place: ["has a character that is no text"] for place in places})
     return json.dumps(dumped, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -110,47 +116,53 @@ def attributes(message: Message) -> dict[str, str]:
     if message.attribute("specversion") != "1.0":
         raise Undecodable("cloudEvents:specversion is not 1.0")
     found = {}
-    for name in ("id", "type", "source", "subject", "time", "sequence"):
+    for name in (*REQUIRED, *OPTIONAL):
         value = message.attribute(name)
-        if not value:
+        if value:
+            found[name] = value
+        elif name in REQUIRED:
             raise Undecodable(f"cloudEvents:{name} is missing")
-        found[name] = value
-    if not is_uuid(found["id"]):
-        raise Undecodable("cloudEvents:id is not a UUID")
-    if "\x00" in "".join(found.values()):
-        raise Undecodable("a cloudEvents attribute has a NUL character")
+    if not is_storable("".join(found.values())):
+        raise Undecodable("a cloudEvents attribute has a character that is no text")
     return found
 
 
-def is_uuid(text: str | None) -> bool:
-    """True for the text of a UUID: the inbox keeps ids in 16 bytes."""
+def identity(message: Message) -> tuple[str, datetime.datetime]:
+    """The id and the time (UTC) as the inbox keeps them, whatever else is wrong. Raises Undecodable where it cannot.
+
+    A UUID may be written in several ways and is one; an offset may be one that PostgreSQL does not know.
+    """
     try:
-        return uuid.UUID(text) is not None
-    except (ValueError, TypeError, AttributeError):
-        return False
+        event_id = str(uuid.UUID(message.attribute("id") or ""))
+        time = datetime.datetime.fromisoformat(message.attribute("time") or "")
+        if time.tzinfo is None:
+            raise ValueError("the time has no offset")
+        return event_id, time.astimezone(datetime.UTC)
+    except (ValueError, OverflowError) as error:
+        raise Undecodable(f"cloudEvents:id or cloudEvents:time: {error}") from None
 
 
 def decode(message: Message, readers: Mapping[str, type[Fact]]) -> Event:
     """Read a message with the schema of its type. Raises Undecodable, and KeyError for a type without a reader."""
     found = attributes(message)
+    event_id, time = identity(message)
     try:
-        time = datetime.datetime.fromisoformat(found["time"])
         sequence = int(found["sequence"])
+        if not 0 < sequence < 2**63:
+            raise ValueError("out of range")
     except ValueError as error:
-        raise Undecodable(f"cloudEvents:time or cloudEvents:sequence: {error}") from None
-    if time.tzinfo is None:
-        raise Undecodable("cloudEvents:time has no offset")
+        raise Undecodable(f"cloudEvents:sequence: {error}") from None
     return Event(
-        id=found["id"],
+        id=event_id,
         type=found["type"],
         source=found["source"],
         subject=found["subject"],
         sequence=sequence,
         time=time,
         data=load_data(readers[found["type"]], message),
-        correlation_id=message.attribute("correlationid") or found["id"],
-        causation_id=message.attribute("causationid"),
-        traceparent=message.attribute("traceparent"),
+        correlation_id=found.get("correlationid", event_id),
+        causation_id=found.get("causationid"),
+        traceparent=found.get("traceparent"),
         message=message,
     )
 
@@ -160,7 +172,11 @@ def load_data(reader: type[Fact], message: Message) -> dict[str, Any]:
     if message.content_type != CONTENT_TYPE:
         raise Undecodable(f"content type {message.content_type!r} is not {CONTENT_TYPE}")
     try:
-        loaded: dict[str, Any] = schema_of(reader).load(json.loads(message.body))
-    except (ValueError, RecursionError) as error:  # bad UTF-8 and bad JSON are ValueErrors, and so is ValidationError
+        text = message.body.decode()  # strictly UTF-8: json.loads would guess, and let surrogates pass
+        data = json.loads(text)
+        if "\\u" in text and (places := unstorable(data)):
+            raise ValueError(f"{places[0]} has a character that is no text")
+        loaded: dict[str, Any] = schema_of(reader).load(data)
+    except Exception as error:  # whatever a schema raises: what it cannot load no attempt will load
         raise Undecodable(f"{reader.type}: {error}") from None
     return loaded

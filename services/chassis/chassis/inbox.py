@@ -10,7 +10,7 @@ from typing import Any
 
 from chassis import dead, logs, metrics, tracing
 from chassis.database import Database, Tx, is_away
-from chassis.events import Event, Fact, Message, Undecodable, decode, is_uuid
+from chassis.events import Event, Fact, Message, Undecodable, decode, identity
 from chassis.settings import WorkerSettings
 
 log = logs.get(__name__)
@@ -24,16 +24,26 @@ BLOCKED = """
 SELECT DISTINCT subject FROM parked_event
 WHERE consumer = %(consumer)s AND state = 'parked' AND subject = ANY(%(subjects)s)
 """
-PRUNE = """
-WITH mark AS (
-    INSERT INTO inbox_watermark AS w (consumer, pruned_until) VALUES (%(consumer)s, %(until)s)
-    ON CONFLICT (consumer) DO UPDATE SET pruned_until = greatest(w.pruned_until, excluded.pruned_until))
-DELETE FROM inbox WHERE consumer = %(consumer)s AND occurred_at < %(until)s
+WATERMARK = "SELECT pruned_until FROM inbox_watermark WHERE consumer = %(consumer)s"
+MOVE_WATERMARK = """
+INSERT INTO inbox_watermark AS w (consumer, pruned_until) VALUES (%(consumer)s, %(until)s)
+ON CONFLICT (consumer) DO UPDATE SET pruned_until = greatest(w.pruned_until, excluded.pruned_until)
+RETURNING pruned_until
 """
+# A day behind the mark: other workers learn of it within the hour and refuse what is older before its id is gone.
+FORGET = """
+DELETE FROM inbox WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM inbox WHERE consumer = %(consumer)s AND occurred_at < %(until)s - interval '1 day' LIMIT 10000))
+"""
+NEVER = datetime.datetime.min.replace(tzinfo=datetime.UTC)
 
 
 class NoHandler(LookupError):
     """An event of a type that this version does not handle: it waits, because a newer version may be rolling out."""
+
+
+class AttemptsUsedUp(RuntimeError):
+    """Every attempt was counted and none came back: the event ends the process that handles it."""
 
 
 class BelowWatermark(ValueError):
@@ -79,6 +89,7 @@ class Inbox:
 
         Raises what `database.is_away` recognises: then nothing was settled that may be acknowledged.
         """
+        self._learn_watermark()
         events: list[Event] = []
         for message in messages:
             try:
@@ -97,10 +108,11 @@ class Inbox:
         metrics.DEAD.labels(self.consumer, message.attribute("type") or "unknown").inc()
         log.error("event is dead", consumer=self.consumer, type=message.attribute("type"), error=type(error).__name__)
 
-    def retry_due(self, now: datetime.datetime) -> int:
+    def retry_due(self, now: datetime.datetime, go_on: Callable[[], bool] = lambda: True) -> int:
         """Try the parked events whose time has come, the oldest of each subject first; returns how many were tried."""
+        self._learn_watermark()
         tried = 0
-        while (parked := dead.claim_due(self.database, self.consumer, now, self.settings)) is not None:
+        while go_on() and (parked := dead.claim_due(self.database, self.consumer, now, self.settings)) is not None:
             tried += 1
             self._retry(parked)
         return tried
@@ -109,8 +121,18 @@ class Inbox:
         """Forget event ids older than `keep_days`; from then on older events are refused."""
         until = now - datetime.timedelta(days=self.settings.keep_days)
         with self.database.transaction() as tx:
-            tx.exec_driver_sql(PRUNE, {"consumer": self.consumer, "until": until})
-        self.pruned_until = until
+            row = tx.exec_driver_sql(MOVE_WATERMARK, {"consumer": self.consumer, "until": until}).one()
+        self.pruned_until = row.pruned_until
+        forgotten = 1
+        while forgotten:
+            with self.database.transaction() as tx:
+                forgotten = tx.exec_driver_sql(FORGET, {"consumer": self.consumer, "until": row.pruned_until}).rowcount
+
+    def _learn_watermark(self) -> None:
+        """Once: what is older was pruned by somebody before us, perhaps with other settings."""
+        if self.pruned_until is None:
+            with self.database.transaction() as tx:
+                self.pruned_until = tx.exec_driver_sql(WATERMARK, {"consumer": self.consumer}).scalar() or NEVER
 
     def _read(self, message: Message) -> Event:
         kind = message.attribute("type")
@@ -192,16 +214,16 @@ class Inbox:
     def _first_seen(self, tx: Tx, message: Message) -> bool:
         """Enter the id in the inbox; what has no usable id cannot be recognised again and counts as first seen."""
         try:
-            event_id, at = message.attribute("id"), datetime.datetime.fromisoformat(message.attribute("time") or "")
-            if at.tzinfo is None or not is_uuid(event_id):
-                return True
-        except ValueError:
+            event_id, at = identity(message)
+        except Undecodable:
             return True
         found = tx.exec_driver_sql(ACCEPT, {"consumer": self.consumer, "ids": [event_id], "times": [at]})
         return found.first() is not None
 
     def _retry(self, parked: dead.Parked) -> None:
         try:
+            if parked.attempts > self.settings.attempts:
+                raise AttemptsUsedUp(f"{self.settings.attempts} attempts")
             event = self._read(parked.message)
             with self.database.transaction() as tx:
                 if not dead.take(tx, parked):  # retried or discarded by somebody else meanwhile

@@ -7,14 +7,13 @@ import time
 
 from chassis.database import Database
 
-# Refill and take in one statement; a bucket that cannot give `wanted` gives what it has.
+# Refill and take in one statement; a bucket that cannot give all that is wanted gives nothing.
 TAKE = """
 INSERT INTO rate_bucket AS b (bucket, tokens, updated_at) VALUES (%(bucket)s, %(size)s - %(wanted)s, now())
 ON CONFLICT (bucket) DO UPDATE SET
-    tokens = greatest(0, least(%(size)s, b.tokens + extract(epoch FROM now() - b.updated_at) * %(per_second)s)
-                         - %(wanted)s),
+    tokens = least(%(size)s, b.tokens + extract(epoch FROM now() - b.updated_at) * %(per_second)s) - %(wanted)s,
     updated_at = now()
-WHERE least(%(size)s, b.tokens + extract(epoch FROM now() - b.updated_at) * %(per_second)s) >= 1
+WHERE least(%(size)s, b.tokens + extract(epoch FROM now() - b.updated_at) * %(per_second)s) >= %(wanted)s
 RETURNING 1
 """
 LEFT = (
@@ -38,14 +37,11 @@ class Limits:
             if tokens > 0 and time.monotonic() < until:
                 self.leased[bucket] = (tokens - 1, until)
                 return True
-        wanted = max(1, per_minute // 20)
-        if not self._take(bucket, per_minute, wanted):
-            return False
-        with self.lock:
-            self.leased[bucket] = (wanted - 1, time.monotonic() + 3.0)
-            if len(self.leased) > 10_000:
-                self.leased.clear()
-        return True
+        for wanted in sorted({max(1, per_minute // 20), 1}, reverse=True):  # near the end one at a time
+            if self._take(bucket, per_minute, wanted):
+                self._keep(bucket, wanted - 1)
+                return True
+        return False
 
     def spend(self, bucket: str, per_minute: int) -> None:
         """Take one token at once, without a lease: for what must be counted exactly, such as refused credentials."""
@@ -56,6 +52,12 @@ class Limits:
         with self.database.transaction() as tx:
             left = tx.exec_driver_sql(LEFT, {"bucket": bucket, "per_second": per_minute / 60}).scalar()
         return left is not None and float(left) < 1
+
+    def _keep(self, bucket: str, tokens: int) -> None:
+        with self.lock:
+            if len(self.leased) > 10_000:
+                self.leased.clear()
+            self.leased[bucket] = (tokens, time.monotonic() + 3.0)
 
     def _take(self, bucket: str, per_minute: int, wanted: int) -> bool:
         values = {"bucket": bucket, "size": per_minute, "wanted": wanted, "per_second": per_minute / 60}

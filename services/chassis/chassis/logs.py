@@ -14,9 +14,10 @@ from chassis.personal_data import FIELDS
 from chassis.settings import LogSettings
 
 SECRETS = frozenset({"password", "secret", "token", "authorization", "api_key", "cookie", "credentials"})
-URL_PASSWORD = re.compile(r"(\w+://[^\s:/@]*):[^\s/@]+@")
+URL_PASSWORD = re.compile(r"(\w+://[^\s:/@]*):\S+@")  # up to the last @: cameras have passwords with / and @ in them
 EMAIL = re.compile(r"\b([\w.+-])[\w.+-]*@([\w-]+\.[\w.-]+)")
-LONG_NUMBER = re.compile(r"(?<![\w.-])(\+?\d{3})\d{4,7}(\d{2})(?![\w.-])")  # telephone, CMND (9) and CCCD (12 digits)
+# Telephone, CMND (9 digits) and CCCD (12 digits); the end of a sentence does not hide them.
+LONG_NUMBER = re.compile(r"(?<![\w.-])(\+?\d{3})\d{4,7}(\d{2})(?!\w|[.-]\w)")
 
 
 def mask_text(text: str) -> str:
@@ -31,11 +32,20 @@ def mask(_logger: Any, _method: str, event: EventDict) -> EventDict:
     for key, value in event.items():
         if key in SECRETS or key in FIELDS:
             event[key] = "***"
-        elif isinstance(value, str):
-            event[key] = mask_text(value)
-        elif isinstance(value, dict):
-            event[key] = mask(None, "", dict(value))
+        elif not str(key).startswith("_"):  # structlog's own
+            event[key] = masked(value)
     return event
+
+
+def masked(value: Any) -> Any:
+    """The value without what leaks; what is no plain value becomes text, as the renderer would make it."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, dict):
+        return mask(None, "", dict(value))
+    if isinstance(value, list | tuple | set | frozenset):
+        return [masked(item) for item in value]
+    return mask_text(str(value))
 
 
 def configure(settings: LogSettings, service: str, process: str) -> None:

@@ -25,7 +25,7 @@ LOCK = 7_110_001  # advisory lock of the one active relay; each service has a da
 UNSENT = """
 SELECT id, event_id::text, exchange, type, subject, sequence, occurred_at, data,
        correlation_id, causation_id, traceparent, is_command
-FROM outbox WHERE exchange <> ALL(%(held)s) ORDER BY id LIMIT %(limit)s
+FROM outbox WHERE type <> ALL(%(held)s) ORDER BY id LIMIT %(limit)s
 """
 # Events leave the outbox for the log and commands leave for good, because they carry personal data. The head's row
 # lock is held until commit, so positions appear in the order in which they were given: a cursor cannot miss one.
@@ -82,7 +82,7 @@ class Relay:
         self.broker = broker
         self.settings = settings
         self.stopping = threading.Event()
-        self.held: dict[str, float] = {}  # exchange of commands that came back → when to try again
+        self.held: dict[str, float] = {}  # type of command that came back → when to try again
         self.declared: set[str] = set()
         self.month_ensured: datetime.date | None = None
         self.active = False
@@ -152,7 +152,7 @@ class Relay:
 
     def _unsent(self, session: Tx) -> Sequence[Any]:
         now = time.monotonic()
-        self.held = {exchange: until for exchange, until in self.held.items() if until > now}
+        self.held = {kind: until for kind, until in self.held.items() if until > now}
         return session.exec_driver_sql(UNSENT, {"held": list(self.held), "limit": self.settings.window}).fetchall()
 
     def _publications(self, rows: Sequence[Any]) -> Iterator[Publication]:
@@ -160,10 +160,10 @@ class Relay:
             yield Publication(row.id, row.exchange, row.type, message_of(row, self.service), row.is_command)
 
     def _hold(self, rows: Sequence[Any], returned: set[int]) -> None:
-        """Nobody takes these commands yet: their exchange waits as a whole, so that their order stays."""
-        for exchange in {row.exchange for row in rows if row.id in returned}:
-            self.held[exchange] = time.monotonic() + self.settings.held_s
-            log.warning("commands held: no queue takes them", exchange=exchange, commands=len(returned))
+        """Nobody takes these commands yet: their type waits as a whole, so that their order stays."""
+        for kind in {row.type for row in rows if row.id in returned}:
+            self.held[kind] = time.monotonic() + self.settings.held_s
+            log.warning("commands held: no queue takes them", type=kind, commands=len(returned))
 
     def _declare(self, connection: amqp.Connection, exchanges: set[str]) -> None:
         """Topic exchanges; that of a command is declared by whoever sends or takes first."""
@@ -188,7 +188,7 @@ class Relay:
         today = datetime.datetime.now(datetime.UTC).date()
         if self.month_ensured == today:
             return
-        for day in (today, today + datetime.timedelta(days=31)):
+        for day in (today, today.replace(day=1) + datetime.timedelta(days=32)):
             session.exec_driver_sql("SELECT ensure_event_log_month(%(day)s)", {"day": day})
         self.month_ensured = today
 

@@ -16,6 +16,7 @@ class Service:
     """A service by its name, which is its package, its database, its exchange and its role.
 
     `views`, `handlers` are "module:attribute"; a service without handlers has no worker. `commands` are its own.
+    `settings` are the groups of variables that its web process reads besides the chassis'.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Service:
     views: str | None = None
     domain_errors: str | None = None
     commands: Sequence[click.Command] = ()
+    settings: Sequence[type[Any]] = ()
 
     @property
     def root(self) -> Path:

@@ -19,19 +19,36 @@ def variable(name: str, doc: str, default: Any = dataclasses.MISSING, secret: bo
 
 def read(group: type[Group]) -> Group:
     """Fill a settings dataclass from the environment, or stop the process with every bad variable named."""
+    values, problems = _parse(group)
+    if problems:
+        _refuse_to_start(problems)
+    return group(**values)
+
+
+def check(*groups: type[Any]) -> None:
+    """Stop the process with every bad variable of all these groups named, before the first of them is read."""
+    problems: dict[str, str] = {}
+    for group in groups:
+        problems |= _parse(group)[1]
+    if problems:
+        _refuse_to_start(problems)
+
+
+def _parse(group: type[Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The fields' values, and what is wrong by variable."""
     env = Env(eager=False)
     parsers: dict[Any, Any] = {str: env.str, int: env.int, float: env.float, bool: env.bool}
     hints = get_type_hints(group)
     values = {}
-    for field in dataclasses.fields(group):  # type: ignore[arg-type]
+    for field in dataclasses.fields(group):
         optional = {} if field.default is dataclasses.MISSING else {"default": field.default}
         values[field.name] = parsers[hints[field.name]](field.metadata["name"], **optional)
     try:
         env.seal()
     except EnvValidationError as error:
-        problems: dict[str, list[str]] = dict(error.error_messages)  # type: ignore[arg-type]
-        _refuse_to_start({name: "; ".join(map(str, reasons)) for name, reasons in problems.items()})
-    return group(**values)
+        reasons: dict[str, list[str]] = dict(error.error_messages)  # type: ignore[arg-type]
+        return {}, {name: "; ".join(map(str, found)) for name, found in reasons.items()}
+    return values, {}
 
 
 def _refuse_to_start(problems: dict[str, str]) -> NoReturn:

@@ -6,10 +6,8 @@ import contextlib
 from collections.abc import Iterator
 
 from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -23,7 +21,10 @@ PROPAGATOR = TraceContextTextMapPropagator()
 def configure(settings: LogSettings, service: str, process: str) -> None:
     """Record and send spans where a collector is configured; without one, ids are still made and handed on."""
     resource = Resource.create({"service.name": service, "service.namespace": "ioc", "ioc.process": process})
-    if settings.otlp_endpoint:
+    if settings.otlp_endpoint:  # the exporter is a sixth of a process's start: only who needs it pays
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
         provider = TracerProvider(resource=resource)
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     else:

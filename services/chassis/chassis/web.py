@@ -25,6 +25,7 @@ from chassis.context import Context, correlation_from, current
 from chassis.database import Database, is_away
 from chassis.problems import CONTENT_TYPE, Problem, ProblemSchema, field_errors
 from chassis.settings import AuthSettings, WebSettings
+from chassis.storable import unstorable
 
 log = logs.get(__name__)
 
@@ -36,28 +37,15 @@ class StrictParser(FlaskParser):
 
     def load_json(self, req: Any, schema: Any) -> Any:
         """The JSON body; its strings hold no NUL and no lone surrogate."""
-        loaded = super().load_json(req, schema)
+        if req.get_data(cache=True) and not req.is_json:
+            raise Problem(415, "Unsupported media type", "The body must be application/json", code="media-type")
+        try:
+            loaded = super().load_json(req, schema)
+        except (ValueError, RecursionError) as error:  # a number of 5,000 digits, arrays 10,000 deep
+            raise Problem(400, "Bad request", "The body cannot be read", code="json") from error
         for place in unstorable(loaded):
             raise Problem(422, "Unprocessable", errors=[{"field": place, "rule": "has a character that is no text"}])
         return loaded
-
-
-def unstorable(value: Any, place: str = "") -> Sequence[str]:
-    """The places of strings with U+0000 or a lone surrogate in a JSON value."""
-    if isinstance(value, str):
-        return [place or "body"] if "\x00" in value or (not value.isascii() and _surrogate(value)) else []
-    if isinstance(value, dict):
-        items = [(f"{place}.{key}" if place else key, item) for key, item in value.items()]
-        items += [(f"{place}.key" if place else "key", key) for key in value]
-    elif isinstance(value, list):
-        items = [(f"{place}.{index}", item) for index, item in enumerate(value)]
-    else:
-        return []
-    return [found for where, item in items for found in unstorable(item, where)]
-
-
-def _surrogate(text: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 class Blueprint(flask_smorest.Blueprint):
@@ -204,7 +192,8 @@ def _watch_requests(app: Flask) -> None:
         )
         name = f"{request.method} {request.url_rule or 'unmatched'}"
         g.scope.enter_context(tracing.span(name, context, SpanKind.SERVER))
-        if "\x00" in request.path or any("\x00" in value for value in request.args.values()):
+        query = [text for item in request.args.items(multi=True) for text in item]
+        if any("\x00" in text for text in (request.path, *query)):
             raise Problem(400, "Bad request", "U+0000 in the URL")
 
     @app.after_request

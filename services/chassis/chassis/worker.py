@@ -11,7 +11,9 @@ import eventlet
 eventlet.monkey_patch()
 
 import collections
+import contextlib
 import datetime
+import functools
 import os
 import random
 import signal
@@ -32,6 +34,7 @@ from chassis.topology import Lane, QueueMismatch, declare
 
 log = logs.get(__name__)
 EX_SOFTWARE = 70
+FIRST_PAUSE_S = 0.2
 READ_S = 0.0002  # long enough for a frame that is on its way, too short to be a wait
 
 
@@ -49,33 +52,35 @@ class QueueReader:
         batch: int,
         settle: Callable[[list[Message]], None],
         database: Database,
+        declare: Callable[[amqp.Connection], None],
     ) -> None:
         self.queue = queue
         self.broker = broker
         self.batch = batch
         self.settle = settle
         self.database = database
+        self.declare = declare
+        self.pause = FIRST_PAUSE_S
         self.waiting: collections.deque[amqp.Message] = collections.deque()
         self.stopping = False
         self.consuming = False
 
     def run(self) -> None:
         """Read until told to stop; a broker or database that is away is waited for with back-off."""
-        pause = 0.2
         while not self.stopping:
             try:
                 self._wait_for_database()
                 with connected(self.broker) as connection:
+                    self.declare(connection)  # again: somebody may have deleted the queue, or the whole broker
                     self._consume(connection)
-                pause = 0.2
             except Exception as error:
                 if not isinstance(error, AWAY) and not is_away(error):
                     log.exception("reader failed", queue=self.queue)
                 else:
                     log.warning("reader waits", queue=self.queue, error=type(error).__name__, detail=str(error))
                 self.consuming = False
-                eventlet.sleep(pause * random.uniform(0.5, 1.0))
-                pause = min(10.0, pause * 2)
+                eventlet.sleep(self.pause * random.uniform(0.5, 1.0))
+                self.pause = min(10.0, self.pause * 2)
 
     def _wait_for_database(self) -> None:
         """Take nothing that could not be settled: each message given back counts towards the delivery limit."""
@@ -92,7 +97,8 @@ class QueueReader:
             batch = self._take(connection, 1 if careful else self.batch, patience_s=0.5)
             if not batch:
                 continue
-            self._settle(batch)
+            self._settle(connection, batch)
+            self.pause = FIRST_PAUSE_S
             if careful and not batch[-1].delivery_info["redelivered"]:
                 channel.basic_cancel(tag)
                 careful, tag = False, self._subscribe(channel, prefetch=2 * self.batch)
@@ -112,7 +118,7 @@ class QueueReader:
     def _settle_waiting(self, connection: amqp.Connection) -> int | None:
         last = None
         while batch := self._take(connection, self.batch, patience_s=0.02):
-            self._settle(batch)
+            self._settle(connection, batch)
             last = batch[-1].delivery_tag
         return last
 
@@ -132,8 +138,19 @@ class QueueReader:
         connection.heartbeat_tick()
         return [self.waiting.popleft() for _ in range(min(most, len(self.waiting)))]
 
-    def _settle(self, batch: list[amqp.Message]) -> None:
-        self.settle([arrived(message) for message in batch])
+    def _settle(self, connection: amqp.Connection, batch: list[amqp.Message]) -> None:
+        """While the database is away the messages stay in hand: given back, each counts towards the delivery limit."""
+        messages = [arrived(message) for message in batch]
+        while True:
+            try:
+                return self.settle(messages)
+            except Exception as error:
+                if self.stopping or not is_away(error):
+                    raise
+                log.warning("reader waits for the database", queue=self.queue, detail=str(error))
+            with contextlib.suppress(TimeoutError):
+                connection.drain_events(timeout=1.0)
+            connection.heartbeat_tick()
 
 
 def arrived(message: amqp.Message) -> Message:
@@ -174,11 +191,10 @@ class Consumer(SharedExtension, ProviderCollector):  # type: ignore[misc]
         self._declare_when_broker_answers(broker, lane)
         if self.stopping:
             return
-        self.readers = [
-            QueueReader(queue, broker, settings.batch, self.inbox.settle, database) for queue in lane.queues
-        ]
+        again, settle = functools.partial(declare, lane=lane), self.inbox.settle
+        self.readers = [QueueReader(queue, broker, settings.batch, settle, database, again) for queue in lane.queues]
         random.shuffle(self.readers)  # so that several workers become active on different partitions
-        self.readers.append(QueueReader(lane.dead_letters, broker, 1, self._bury, database))
+        self.readers.append(QueueReader(lane.dead_letters, broker, 1, self._bury, database, again))
         self.threads = [self.container.spawn_managed_thread(reader.run) for reader in self.readers]
         self.threads.append(self.container.spawn_managed_thread(self._retry))
 
@@ -210,7 +226,7 @@ class Consumer(SharedExtension, ProviderCollector):  # type: ignore[misc]
         while not self.stopping:
             now = datetime.datetime.now(datetime.UTC)
             try:
-                self.inbox.retry_due(now)
+                self.inbox.retry_due(now, lambda: not self.stopping)
                 if now >= prune_at:
                     self.inbox.prune(now)
                     prune_at = now + datetime.timedelta(hours=1)

@@ -21,6 +21,8 @@ av.logging.set_level(None)
 
 CODECS = {"h264": "h264", "hevc": "h265"}
 SMALL = (320, 180)
+#: Most cameras send luminance as 16 to 235: black at 16 and white at 235 become 0 and 255.
+_STUDIO = np.clip((np.arange(256) - 16) * 255 / 219 + 0.5, 0, 255).astype(np.uint8)
 
 # PyAV subclasses Python's own errors where there is one; the others are named by FFmpeg. The first match counts.
 _REASONS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
@@ -118,7 +120,9 @@ def grey(frame: Any, size: tuple[int, int] = SMALL) -> Grey:
     """The frame's luminance, scaled down to `size` (width, height)."""
     plane = frame.planes[0]
     luma = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
-    return np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.uint8)
+    small = np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.uint8)
+    full_range = frame.color_range == av.video.reformatter.ColorRange.JPEG or str(frame.format.name).startswith("yuvj")
+    return small if full_range else np.asarray(cv2.LUT(small, _STUDIO), np.uint8)
 
 
 def jpeg(frame: Any, quality: int = 85) -> bytes:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -27,6 +29,8 @@ PICTURE_FAULTS = (
 )
 LEARN_LOOKS = 6
 TILES = (8, 6)
+CHANGE_TILES = (16, 9)
+MEMORY = 5
 EDITION = 1
 
 
@@ -36,21 +40,25 @@ class Thresholds:
 
     black_p95: float = 34.0
     overexposed_share: float = 0.5
+    overexposed_mean: float = 205.0
     noise_sigma: float = 9.0
     noise_ratio: float = 3.0
     agreement: float = 0.25
     covered_structure: float = 0.45
     low_contrast_ratio: float = 0.34
     blurred_ratio: float = 0.45
-    frozen_change: float = 0.10
-    frozen_ratio: float = 0.4
+    frozen_change: float = 0.06
+    frozen_ratio: float = 0.25
+    moved: float = 3.0
     tiles_lost: float = 0.7
+    surely_same: float = 0.55
 
 
 @dataclass(frozen=True)
 class Measures:
-    """One picture in numbers. `agreement` (-1 to 1) is how far its edges run where and as the reference's do; `tiles_lost` the share of the
-    picture's tiles where they do not; `change` the median change over tiles since the last look (grey levels)."""
+    """One picture in numbers. `agreement` (0 to 1) is how far its edges run where and as the reference's do; `tiles_lost` the share of the
+    picture's tiles where they do not. `still` is for how many looks nothing has moved, `change` the least
+    difference to any of those in the median tile (grey levels): what noise alone makes."""
 
     mean: float
     p95: float
@@ -62,6 +70,7 @@ class Measures:
     agreement: float | None = None
     tiles_lost: float | None = None
     change: float | None = None
+    still: int = 0
 
 
 @dataclass(frozen=True)
@@ -126,18 +135,20 @@ class PictureJudge:
     def __init__(self, reference: Reference | None = None, thresholds: Thresholds = Thresholds(), mask: NDArray[np.bool_] | None = None) -> None:
         self.reference, self._limits = reference, thresholds
         self._mask = mask
-        self._last: Grey | None = None
+        self._last: deque[Grey] = deque(maxlen=MEMORY)
 
     def relearn(self) -> None:
         """Forgets the reference: the camera was moved on purpose."""
-        self.reference, self._last = None, None
+        self.reference = None
+        self._last.clear()
 
     def look(self, picture: Grey) -> Judgement:
         """Judges one picture of SMALL size. Call it in the order of time."""
         measures, along, across = _measure(picture)
-        if self._last is not None:
-            measures = replace(measures, change=_median_tile(cv2.absdiff(picture, self._last)))
-        self._last = picture
+        if self._last:
+            change, still = _changes(picture, self._last, self._limits.moved)
+            measures = replace(measures, change=change, still=still)
+        self._last.append(picture)
         learning = self.reference is None or self.reference.looks < LEARN_LOOKS
         if self.reference is not None:
             agreement, lost = _agreement(self.reference, along, across)
@@ -145,26 +156,24 @@ class PictureJudge:
         fault = _absolute(measures, self.reference, self._limits)
         if fault is None and not learning and self.reference is not None:
             fault = _relative(measures, self.reference, self._limits)
-        frozen = self._frozen(measures, fault, learning)
-        if fault is None and not frozen:
+        frozen = self._frozen(measures, fault)
+        sure = learning or measures.agreement is None or measures.agreement > self._limits.surely_same
+        if fault is None and not frozen and sure:  # what is only nearly a fault must not become the new usual
             self.reference = _learned(self.reference, measures, along, across)
         return Judgement(fault or (Fault.FROZEN if frozen else None), frozen, measures, learning)
 
-    def _frozen(self, now: Measures, fault: Fault | None, learning: bool) -> bool | None:
-        """A live sensor's noise stirs every tile; a frozen one stirs none, or only those where the camera's clock is written."""
+    def _frozen(self, now: Measures, fault: Fault | None) -> bool | None:
+        """A live sensor's noise stirs every tile of every picture; a frozen one gives the same picture again as soon as the encoder chooses the
+        same quantiser again, and nothing moves meanwhile, but for the tiles in which the camera writes its clock."""
         if now.change is None or fault in (Fault.BLACK, Fault.OVEREXPOSED):
             return None
-        if now.change < 0.02:
-            return True
-        if learning or self.reference is None:
-            return None
-        return now.change < min(self._limits.frozen_change * 10, max(self._limits.frozen_change, self._limits.frozen_ratio * self.reference.quiet))
+        usual = self.reference.quiet if self.reference else 0.0
+        return now.still >= 2 and now.change < max(self._limits.frozen_change, self._limits.frozen_ratio * usual)
 
 
 def _measure(picture: Grey) -> tuple[Measures, Field, Field]:
     histogram = np.bincount(picture.ravel(), minlength=256).cumsum() / picture.size
     low, high = int(np.searchsorted(histogram, 0.05)), int(np.searchsorted(histogram, 0.95))
-    fine = cv2.Laplacian(picture, cv2.CV_16S, ksize=1)
     checked = cv2.filter2D(picture, cv2.CV_16S, _NOISE_KERNEL)
     noise = 1.4826 * float(np.median(np.abs(checked))) / 6
     smooth = cv2.GaussianBlur(picture, (0, 0), 1.2)
@@ -176,8 +185,10 @@ def _measure(picture: Grey) -> tuple[Measures, Field, Field]:
     weight = power / (power + 4 * floor)
     scale = weight / (power + 1e-6)
     along, across = (gx * gx - gy * gy) * scale, 2 * gx * gy * scale
-    strong = np.sqrt(np.partition(power.ravel(), -power.size // 20)[-power.size // 20 :].mean())
-    fine_power = max(0.0, float((fine.astype(np.float32) ** 2).mean()) - 20 * noise * noise)
+    strong = _strongest(power)
+    coarse = cv2.resize(picture, (SMALL[0] // 4, SMALL[1] // 4), interpolation=cv2.INTER_AREA)
+    coarse = cv2.GaussianBlur(coarse, (0, 0), 1.2)
+    cx, cy = cv2.Sobel(coarse, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8), cv2.Sobel(coarse, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
     measures = Measures(
         mean=float(picture.mean()),
         p95=float(high),
@@ -185,16 +196,32 @@ def _measure(picture: Grey) -> tuple[Measures, Field, Field]:
         bright_share=1.0 - float(histogram[244]),
         noise=noise,
         structure=float((weight > 0.5).mean()),
-        sharpness=float(np.sqrt(fine_power) / (strong + 0.5)),
+        sharpness=strong / (_strongest(cx * cx + cy * cy) + 0.5),
     )
     return measures, along, across
+
+
+def _strongest(power: Field) -> float:
+    """The gradient at the strongest twentieth of the picture, less what nine in ten have anyway (noise)."""
+    flat = power.ravel()
+    count = len(flat) // 20
+    ordered = np.partition(flat, (len(flat) // 2, len(flat) - count))
+    return float(np.sqrt(max(0.0, ordered[-count:].mean() - 2 * ordered[len(flat) // 2])))
 
 
 _NOISE_KERNEL = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
 
-def _median_tile(change: Grey) -> float:
-    return float(np.median(cv2.resize(change.astype(np.float32), TILES, interpolation=cv2.INTER_AREA)))
+def _changes(picture: Grey, before: Sequence[Grey], moved_at: float) -> tuple[float, int]:
+    """Goes back in time as long as nothing moves (the tile busier than nineteen in twenty stays below `moved_at`): the least change of the
+    median tile on that way, and how many looks it is long. When something moved since the last look: the change since that one, and 0."""
+    least, still = 255.0, 0
+    for other in reversed(before):
+        tiles = np.sort(cv2.resize(cv2.absdiff(picture, other).astype(np.float32), CHANGE_TILES, interpolation=cv2.INTER_AREA).ravel())
+        if tiles[len(tiles) * 19 // 20] > moved_at:
+            return (least if still else float(tiles[len(tiles) // 2])), still
+        least, still = min(least, float(tiles[len(tiles) // 2])), still + 1
+    return least, still
 
 
 def _agreement(reference: Reference, along: Field, across: Field) -> tuple[float, float]:
@@ -214,6 +241,8 @@ def _absolute(now: Measures, usual: Reference | None, limits: Thresholds) -> Fau
     if now.p95 < limits.black_p95 and now.spread < limits.black_p95:
         return Fault.BLACK
     if now.bright_share > max(limits.overexposed_share, (usual.bright_share if usual else 0.0) + 0.3):
+        return Fault.OVEREXPOSED
+    if usual and now.mean > max(limits.overexposed_mean, usual.mean + 60):
         return Fault.OVEREXPOSED
     return None
 
@@ -236,7 +265,7 @@ def _learned(usual: Reference | None, now: Measures, along: Field, across: Field
     change = now.change
     if usual is None:
         return Reference(along, across, now.mean, now.spread, now.bright_share, now.noise, now.structure, now.sharpness, change or 0.0, 1)
-    share = max(0.02, 1 / (usual.looks + 1))
+    share = 1 / (usual.looks + 1) if usual.looks < LEARN_LOOKS else 0.02
 
     def mixed(old: float, new: float) -> float:
         return old + share * (new - old)

@@ -1,0 +1,1 @@
+"""A service of the chaos run: takes deposits and announces them."""
