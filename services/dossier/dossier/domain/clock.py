@@ -102,11 +102,8 @@ def deadline(
     received = instant(received_at)
     origin = received if model is SupplementClock.PAUSE else _restarted(received, intervals)
     if limit.kind is LimitKind.NONE or origin is None:
-        state = ClockState.AWAITING_SUPPLEMENT if limit.kind is not LimitKind.NONE else ClockState.NO_LIMIT
-        times = (received,) * 6
-        idle = _Count(calendar, rules, limit, *times, NO_PAUSES, paused=False, reappointed=False)
-        return Deadline(state, None, None, None, idle)
-    count = _count(calendar, rules, limit, received, origin, unite(intervals, origin, model), reappointment)
+        return _without_due(calendar, rules, limit, received)
+    count = _count(calendar, rules, limit, received, origin, unite(intervals, origin), reappointment)
     due = moment(count.due)
     return Deadline(
         state=ClockState.PAUSED if count.paused else ClockState.RUNNING,
@@ -115,6 +112,12 @@ def deadline(
         standing_due_at=due,
         _count=count,
     )
+
+
+def _without_due(calendar: Calendar, rules: RuleSet, limit: Limit, received: int) -> Deadline:
+    state = ClockState.NO_LIMIT if limit.kind is LimitKind.NONE else ClockState.AWAITING_SUPPLEMENT
+    times = (received,) * 6
+    return Deadline(state, None, None, None, _Count(calendar, rules, limit, *times, NO_PAUSES, False, False))
 
 
 def _restarted(received: int, intervals: Iterable[Interval]) -> int | None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from dossier.domain.calendar import Calendar
 from dossier.domain.explanation import Pause
 from dossier.domain.instants import SECONDS_PER_DAY, SECONDS_PER_HOUR, instant
-from dossier.domain.limits import Interval, IntervalKind, Limit, LimitKind, SupplementClock
+from dossier.domain.limits import Interval, Limit, LimitKind
 
 
 class Pauses(NamedTuple):
@@ -68,16 +68,14 @@ def push_back(calendar: Calendar, due: int, pauses: Iterable[Pause], hour_kept: 
     return due
 
 
-def unite(intervals: Iterable[Interval], start: int, model: SupplementClock) -> Pauses:
+def unite(intervals: Iterable[Interval], start: int) -> Pauses:
     """The pauses from `start` on: overlaps taken once, the earlier reason kept, everything after an open pause dropped.
 
-    Under *restart* supplements are no pauses: they have moved the start.
+    A supplement that has moved the start lies before it, and so is no pause.
     """
     found = []
     still_open = None
     for interval in intervals:
-        if interval.kind is IntervalKind.SUPPLEMENT and model is SupplementClock.RESTART:
-            continue
         begin = max(start, instant(interval.started_at))
         if interval.ended_at is not None:
             found.append(Pause(begin, instant(interval.ended_at), interval.kind))

@@ -52,9 +52,9 @@ class Provision(NamedTuple):
 class RuleSet:
     """One decree in force from a day: its numbers and its provisions.
 
-    `supplement_within` and `refuse...` count whole working days after the day of receipt; `reappointment_lead_days` are
-    calendar days before the due date; `forward_cutoff_hour` is a local hour. `checked` is False while the articles have
-    not been compared with the official text.
+    `supplement_within_days` are whole working days after the day of receipt, `reappointment_lead_days` calendar days
+    before the due date, `online_answer_hours` working hours, `forward_cutoff_hour` a local hour. `checked` is False while
+    the articles have not been compared with the official text.
     """
 
     id: str
