@@ -22,7 +22,9 @@ SAME_INSIDE = ["README.md", "Dockerfile", "pyproject.toml", "openapi.yaml", "asy
 def test_every_service_has_the_same_inside(service: str) -> None:
     folder = ROOT / "services" / service
     missing = [name for name in SAME_INSIDE if not (folder / name).exists()]
-    missing += [name for name in ("__main__.py", "events.py", "store.py", "views.py") if not (folder / service / name).exists()]
+    missing += [
+        name for name in ("__main__.py", "events.py", "store.py", "views.py") if not (folder / service / name).exists()
+    ]
     assert missing == []
 
 

@@ -102,7 +102,9 @@ def test_a_camera_that_does_not_answer_becomes_an_event(platform: Platform) -> N
     wait_until(lambda: platform.call("ipcam", path, as_="admin").json["status"] == "offline", "the camera is offline")
 
     def announced() -> bool:
-        events = platform.call("ipcam", "/v1/events?type=ipcam.camera_offline.v1&limit=1000", as_="admin").json["events"]
+        events = platform.call("ipcam", "/v1/events?type=ipcam.camera_offline.v1&limit=1000", as_="admin").json[
+            "events"
+        ]
         return any(event["subject"] == registered.json["id"] for event in events)
 
     wait_until(announced, "the event in the feed")

@@ -14,6 +14,9 @@ from chassis.settings import BrokerSettings
 AWAY: tuple[type[Exception], ...] = (OSError, amqp.exceptions.ConnectionError, amqp.exceptions.ChannelError)
 """What a lost, silent or refusing broker raises."""
 
+READ_AHEAD_BYTES = 16_384  # more would be copied again and again: py-amqp cuts each frame off the front
+WRITE_BYTES = 65_536
+
 
 @contextlib.contextmanager
 def connected(settings: BrokerSettings) -> Iterator[amqp.Connection]:
@@ -26,12 +29,48 @@ def connected(settings: BrokerSettings) -> Iterator[amqp.Connection]:
         transport_options={"read_timeout": settings.timeout_s, "write_timeout": settings.timeout_s},
     ).connection  # the driver's own connection: what is measured per message is paid here
     connection.sock.settimeout(settings.timeout_s)  # waiting for any answer ends, also under eventlet
+    _read_ahead(connection.transport)
     try:
         yield connection
         connection.close()
     except BaseException:
         connection.collect()
         raise
+
+
+def _read_ahead(transport: Any) -> None:
+    """Read what has arrived instead of each frame's 7, n and 1 bytes: py-amqp keeps the rest for the next frame, and
+    that spares six system calls per message (a quarter of a worker's time)."""
+    receive = transport._quick_recv
+    transport._quick_recv = lambda size: receive(max(size, READ_AHEAD_BYTES))
+
+
+@contextlib.contextmanager
+def writing_together(transport: Any) -> Iterator[None]:
+    """Send what the block writes in pieces of 64 KiB: one system call for a hundred messages instead of one for each.
+    When the block raises, nothing more is sent: the connection is dropped anyway."""
+    send, parts, size = transport._write, [], 0
+
+    def collect(part: Any) -> None:
+        nonlocal size
+        parts.append(bytes(part))  # py-amqp hands over a view of a buffer that it uses again
+        size += len(part)
+        if size >= WRITE_BYTES:
+            flush()
+
+    def flush() -> None:
+        nonlocal size
+        together, size = b"".join(parts), 0
+        parts.clear()
+        if together:
+            send(together)
+
+    transport._write = collect
+    try:
+        yield
+        flush()
+    finally:
+        transport._write = send
 
 
 def answers(settings: BrokerSettings) -> bool:

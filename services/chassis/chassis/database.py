@@ -44,6 +44,7 @@ class Database:
             pool_size=settings.pool_size,
             max_overflow=0,
             pool_pre_ping=True,
+            hide_parameters=True,  # an error must not carry personal data into a log
             pool_timeout=10,
             connect_args=connect_arguments(settings, application),
         )

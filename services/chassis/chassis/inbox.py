@@ -195,7 +195,7 @@ class Inbox:
 
     def _set_aside(self, message: Message, error: Exception) -> None:
         """Park what may succeed later; bury what never can."""
-        if isinstance(error, Undecodable | BelowWatermark):
+        if isinstance(error, Undecodable | BelowWatermark) or self.settings.attempts <= 1:
             self.bury(message, error)
             return
         with self.database.transaction() as tx:

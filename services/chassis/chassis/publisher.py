@@ -9,7 +9,7 @@ from typing import Any
 
 import amqp
 
-from chassis.broker import open_channel
+from chassis.broker import open_channel, writing_together
 
 
 @dataclasses.dataclass(slots=True)
@@ -42,6 +42,8 @@ class Publisher:
         self.channel.events["basic_ack"].add(self._on_ack)
         self.channel.events["basic_nack"].add(self._on_nack)
         self.channel.events["basic_return"].add(self._on_return)
+        # py-amqp would look for a `connection.blocked` before each message, a system call; our time-outs notice it.
+        connection.client_properties = {**connection.client_properties, "capabilities": {}}
         self.tag = 0
         self.waiting: dict[int, int] = {}  # delivery tag → key, in publishing order
         self.outcome = Outcome([], [])
@@ -51,14 +53,15 @@ class Publisher:
         """Send all, in order, and return when each was confirmed, refused or returned."""
         self.outcome, self.returned_ids = Outcome([], []), set()
         mandatory: dict[str, int] = {}
-        for publication in publications:
-            self.tag += 1
-            self.waiting[self.tag] = publication.key
-            if publication.mandatory:
-                mandatory[publication.message.properties["message_id"]] = publication.key
-            self.channel.basic_publish(
-                publication.message, publication.exchange, publication.routing_key, mandatory=publication.mandatory
-            )
+        with writing_together(self.connection.transport):
+            for publication in publications:
+                self.tag += 1
+                self.waiting[self.tag] = publication.key
+                if publication.mandatory:
+                    mandatory[publication.message.properties["message_id"]] = publication.key
+                self.channel.basic_publish(
+                    publication.message, publication.exchange, publication.routing_key, mandatory=publication.mandatory
+                )
         self._await_confirms()
         returned = {mandatory[message_id] for message_id in self.returned_ids if message_id in mandatory}
         confirmed = (

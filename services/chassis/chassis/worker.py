@@ -103,24 +103,16 @@ class QueueReader:
                 channel.basic_cancel(tag)
                 careful, tag = False, self._subscribe(channel, prefetch=2 * self.batch)
             channel.basic_ack(batch[-1].delivery_tag, multiple=True)
-        self._leave(connection, channel, tag)
+        self._leave(connection, channel)
 
-    def _leave(self, connection: amqp.Connection, channel: Any, tag: str) -> None:
-        """Settle what is in hand before another worker may take what follows, so that a subject's order holds: without
-        an ack the broker sends no more than the prefetch window."""
-        last = self._settle_waiting(connection)
-        channel.basic_cancel(tag)
-        last = self._settle_waiting(connection) or last
-        if last:
-            channel.basic_ack(last, multiple=True)
-        self.consuming = False
-
-    def _settle_waiting(self, connection: amqp.Connection) -> int | None:
-        last = None
-        while batch := self._take(connection, self.batch, patience_s=0.02):
+    def _leave(self, connection: amqp.Connection, channel: Any) -> None:
+        """Settle what is in hand and nothing that comes after it: when the connection closes, the broker gives that to
+        the next worker, in order. A cancel would let the next one begin while the last messages are on their way here."""
+        while self.waiting:
+            batch = [self.waiting.popleft() for _ in range(min(self.batch, len(self.waiting)))]
             self._settle(connection, batch)
-            last = batch[-1].delivery_tag
-        return last
+            channel.basic_ack(batch[-1].delivery_tag, multiple=True)
+        self.consuming = False
 
     def _subscribe(self, channel: Any, prefetch: int) -> str:
         channel.basic_qos(0, prefetch, False)
@@ -130,11 +122,12 @@ class QueueReader:
 
     def _take(self, connection: amqp.Connection, most: int, patience_s: float) -> list[amqp.Message]:
         """What is there now, at most `most`: waits for a first message, never for a second."""
-        while len(self.waiting) < most:
-            try:
-                connection.drain_events(timeout=READ_S if self.waiting else patience_s)
-            except TimeoutError:
-                break
+        with contextlib.suppress(TimeoutError):
+            if not self.waiting:
+                connection.drain_events(timeout=patience_s)
+            with connection.transport.having_timeout(READ_S):  # once, not for each message
+                while len(self.waiting) < most:
+                    connection.on_inbound_frame(connection.transport.read_frame())
         connection.heartbeat_tick()
         return [self.waiting.popleft() for _ in range(min(most, len(self.waiting)))]
 
@@ -172,6 +165,7 @@ class Consumer(SharedExtension, ProviderCollector):  # type: ignore[misc]
         self.readers: list[QueueReader] = []
         self.threads: list[Any] = []
         self.stopping = False
+        self.refusal: str | None = None
 
     @property
     def sharing_key(self) -> tuple[type, str]:
@@ -188,8 +182,11 @@ class Consumer(SharedExtension, ProviderCollector):  # type: ignore[misc]
         facts = tuple(sorted((handler.fact for handler in handlers), key=lambda fact: fact.type))
         lane = Lane(consumer, facts, settings.partitions, settings.delivery_limit)
         self.inbox = Inbox(self.container.service_name, consumer, database, handlers, settings)
-        self._declare_when_broker_answers(broker, lane)
-        if self.stopping:
+        try:
+            self._declare_when_broker_answers(broker, lane)
+        except QueueMismatch as mismatch:  # kept, not raised: eventlet prints what leaves a green thread
+            self.refusal = str(mismatch)
+        if self.stopping or self.refusal:
             return
         again, settle = functools.partial(declare, lane=lane), self.inbox.settle
         self.readers = [QueueReader(queue, broker, settings.batch, settle, database, again) for queue in lane.queues]
@@ -283,26 +280,33 @@ class Worker:
 
     def ready(self) -> bool:
         """True while every reader is subscribed."""
-        consumers = [entrypoint.consumer for entrypoint in self.container.entrypoints]
-        readers = [reader for consumer in consumers for reader in consumer.readers]
+        readers = [reader for consumer in self._consumers() for reader in consumer.readers]
         return bool(readers) and all(reader.consuming for reader in readers)
+
+    def _consumers(self) -> set[Consumer]:
+        return {entrypoint.consumer for entrypoint in self.container.entrypoints}
 
     def run(self) -> int:
         """Start, wait, and return the exit code."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: eventlet.spawn_n(self._stop))
-        try:
-            self.container.start()
-            self.container.wait()
-        except QueueMismatch as error:
-            log.error("start refused", reason=str(error))
+        self.container.start()
+        refusals = [consumer.refusal for consumer in self._consumers() if consumer.refusal]
+        if refusals:
+            log.error("start refused", reason="; ".join(refusals))
+            self.container.stop()
             return EX_SOFTWARE
+        self.container.wait()
         return 0
 
     def _stop(self) -> None:
         log.info("stopping: finishing what is in hand")
         eventlet.spawn_after(self.settings.drain_s, self._give_up)
-        self.container.stop()
+        try:
+            self.container.stop()
+        except Exception:
+            log.exception("stop failed")
+            os._exit(EX_SOFTWARE)
 
     def _give_up(self) -> None:
         """What is unfinished was not acknowledged: it is delivered again, and the inbox knows what was committed."""
