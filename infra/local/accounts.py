@@ -29,7 +29,7 @@ class Account:
 
 
 _OFFICER = ("dossier:read", "dossier:write", "notify:read", "stats:read", "camera:read")
-_LEADER = ("dossier:read", "stats:read", "camera:read", "notify:read", "events:read")
+_LEADER = ("dossier:read", "dossier:approve", "stats:read", "camera:read", "notify:read", "events:read")
 _ADMIN = (
     "camera:read",
     "camera:write",

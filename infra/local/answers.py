@@ -16,6 +16,13 @@ from infra.local.rabbitmq import DEVELOPER
 from infra.local.stack import DEFAULT_PORT_BASE, DEFAULT_STATE, HOST, ROOT, SERVICES, Stack
 from infra.local.supervision import Supervisor
 
+# The dossier that the README files as well; 2.000488 is a procedure of the seeded province.
+TRY = """
+File a dossier, then look into the mailbox
+  curl -s {dossier}/v1/dossiers -H "Authorization: Bearer $({token})" \\
+    -H 'Content-Type: application/json' -H "Idempotency-Key: $(date +%s%N)" \\
+    -d '{{"procedure": "2.000488", "unit": "H52.17", "applicant": {{"full_name": "Lò Văn An", "email": "an@example.vn"}}}}'"""
+
 
 def ps(stack: Stack, as_json: bool) -> None:
     """Every process: its state, pid, age, port, and whether it says that it is ready."""
@@ -28,11 +35,11 @@ def ps(stack: Stack, as_json: bool) -> None:
         return
     if servers.recorded_kind(stack) == "docker":
         print("PostgreSQL and RabbitMQ run in containers: docker compose ls")
-    print(f"{'PROCESS':<16} {'STATE':<9} {'PID':>7} {'UP':>8} {'PORT':>6}  READY")
+    print(f"{'PROCESS':<18} {'STATE':<9} {'PID':>7} {'UP':>8} {'PORT':>6}  READY")
     for row in rows:
         ready = {True: "yes", False: "no", None: ""}[row["ready"]]
         print(
-            f"{row['name']:<16} {row['state']:<9} {row['pid'] or '':>7} {_age(row['seconds']):>8} "
+            f"{row['name']:<18} {row['state']:<9} {row['pid'] or '':>7} {_age(row['seconds']):>8} "
             f"{row['port'] or '':>6}  {ready}".rstrip()
         )
 
@@ -71,8 +78,7 @@ def addresses(stack: Stack, only: str | None) -> None:
     print(f"  {'oidc':<10} {stack.url('oidc')}   accounts {', '.join(ACCOUNTS)}; password {_password(stack)}")
     print(f"  {'servers':<10} PostgreSQL {HOST}:{stack.port('postgresql')}, RabbitMQ {HOST}:{stack.port('rabbitmq')}")
     if "dossier" in there:
-        print("\nTry")
-        print(f'  curl -H "Authorization: Bearer $({command})" {processes.address(stack, "dossier")}/v1/dossiers')
+        print(TRY.format(token=command, dossier=processes.address(stack, "dossier")))
     print("\nmake ps · make logs · make down · make clean")
 
 

@@ -33,6 +33,7 @@ PROCESSES = (
     Process("dossier", "web", 1),
     Process("dossier", "relay", 101),
     Process("dossier", "worker", 102),
+    Process("dossier", "scheduler", 114),
     Process("notify", "web", 2),
     Process("notify", "relay", 103),
     Process("notify", "worker", 104),

@@ -11,7 +11,7 @@ from infra.local.progress import Refused
 from infra.local.stack import Stack
 from infra.local.supervision import Program, Supervisor, tail
 
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 180  # a small machine that starts everything at once; nothing waits longer than it must
 STARTS_BEFORE_GIVING_UP = 3
 
 
@@ -32,7 +32,7 @@ def wait(stack: Stack, supervisor: Supervisor, programs: Iterable[Program]) -> N
     """Wait until all are ready; refuse when one has died three times or the time is over, with its last words."""
     pending = {program.name: program for program in programs if program.ready}
     starts: dict[str, set[int]] = {name: set() for name in pending}
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline, pause = time.monotonic() + PATIENCE_SECONDS, 0.1
     while pending:
         known = supervisor.processes()
         for name, program in list(pending.items()):
@@ -46,7 +46,8 @@ def wait(stack: Stack, supervisor: Supervisor, programs: Iterable[Program]) -> N
         if pending and time.monotonic() > deadline:
             _refuse(stack, dict.fromkeys(pending, f"is not ready after {PATIENCE_SECONDS} s"))
         if pending:
-            time.sleep(0.1)
+            time.sleep(pause)
+            pause = min(1.0, pause * 1.2)  # every answer costs the starting process a look at its broker and database
 
 
 def _refuse(stack: Stack, complaints: dict[str, str]) -> None:

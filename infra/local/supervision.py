@@ -194,8 +194,8 @@ class Supervisor:
 
     def end_orphans(self) -> None:
         """End what runs without a daemon, because an earlier one was killed."""
-        if not self.runs():
-            _end(orphans(self._stack))
+        if not self.runs() and not _ended(self._stack, signal.SIGTERM, 20):
+            _ended(self._stack, signal.SIGKILL, 5)
 
 
 def orphans(stack: Stack) -> set[int]:
@@ -209,21 +209,19 @@ def orphans(stack: Stack) -> set[int]:
     return found
 
 
-def _end(pids: set[int]) -> None:
-    for sent, patience in ((signal.SIGTERM, 20.0), (signal.SIGKILL, 5.0)):
-        for pid in pids:
+def _ended(stack: Stack, sent: signal.Signals, seconds: float) -> bool:
+    """Send the signal once to every process of the stack, those born meanwhile too; True when none is left."""
+    told: set[int] = set()
+    deadline = time.monotonic() + seconds
+    while left := orphans(stack):
+        for pid in left - told:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, sent)
-        with contextlib.suppress(Refused):
-            wait_until(lambda: not any(_alive(pid) for pid in pids), patience, "still there")
-            return
-
-
-def _alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+        told |= left
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def tail(path: Path, lines: int = 20) -> str:

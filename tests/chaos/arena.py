@@ -77,7 +77,9 @@ class Arena:
     def environment(self, name: str, database_port: int, broker_port: int) -> dict[str, str]:
         """What a child reads, with its servers behind proxies of its own and limits that suit a short run."""
         real = self.stack.port("postgresql"), self.stack.port("rabbitmq")
-        kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG", "TZ", "TMPDIR") if key in os.environ}
+        kept = {
+            key: os.environ[key] for key in ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "PYTHONPATH") if key in os.environ
+        }
         return kept | {
             MARK: str(self.stack.state),
             "PYTHONUNBUFFERED": "1",

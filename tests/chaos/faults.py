@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import os
 import random
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+
+import psycopg2
 
 from infra.local import postgres, rabbitmq
 from infra.local.supervision import wait_until
-from tests.chaos.arena import Arena
-from tests.chaos.children import ROSTER, Child, Children
+from tests.chaos.arena import Arena, eventually
+from tests.chaos.children import LOAD, ROSTER, Child, Children
 from tests.chaos.repeats import Repeater
 from tests.chaos.schedule import Fault
 
-BACK_S = 90.0  # a server that is not back by then is the machine's fault, and ends the run
+BACK_S = 180.0  # a server that is not back by then is the machine's fault, and ends the run
+GOES_ON_S = 4.0  # faults go on for so long while a server is away, then wait for it: a slow machine must not waste them
+FLOWS_AGAIN_S = 20.0  # and for so long, at most, for effects to be seen again
+TICK_S = 0.05
+EFFECTS = "SELECT count(*) AS n FROM booking"
 
 
 class Mischief:
@@ -32,17 +39,25 @@ class Mischief:
         self.done: collections.Counter[str] = collections.Counter()
         self.repeater = Repeater(arena, random.Random(f"repeats/{seed}"))
         self._server = {"postgresql": threading.Lock(), "rabbitmq": threading.Lock()}
+        self._away: dict[str, float] = {}  # server → since when we let it be away
         self._pool = ThreadPoolExecutor(max_workers=24, thread_name_prefix="fault")
         self._running: list[tuple[Fault, Future[bool]]] = []
 
     def run(self, faults: list[Fault], seconds: float) -> None:
-        """Begin one after the other; returns after `seconds`, when some are still going on."""
-        started = time.monotonic()
-        for fault in faults:
-            time.sleep(max(0.0, started + fault.at_s - time.monotonic()))
-            self.say(str(fault))
-            self._running.append((fault, self._pool.submit(self._perform, fault)))
-        time.sleep(max(0.0, started + seconds - time.monotonic()))
+        """Begin one after the other; returns after `seconds`, when some are still going on.
+
+        The clock stands still while a server takes long to come back.
+        """
+        clock = 0.0
+        for fault in [*faults, None]:
+            until = seconds if fault is None else fault.at_s
+            while clock < until:
+                time.sleep(min(TICK_S, until - clock))
+                clock += TICK_S
+                self._wait_for_outages()
+            if fault is not None:
+                self.say(str(fault))
+                self._running.append((fault, self._pool.submit(self._perform, fault)))
 
     def finish(self) -> None:
         """End and count the faults; returns when every server is back. Raises Refused when one is not."""
@@ -57,6 +72,25 @@ class Mischief:
         self.over.set()
         self._pool.shutdown(wait=True)
         self.children.heal()
+
+    def _wait_for_outages(self) -> None:
+        """Where a server has been away for long, wait until it is back and effects are seen again; so does the load."""
+        if not any(time.monotonic() - since > GOES_ON_S for since in list(self._away.values())):
+            return
+        started = time.monotonic()
+        self.children.by_name[LOAD].signal(signal.SIGUSR1)
+        eventually(lambda: not self._away, 2 * BACK_S)
+        before = self.effects()
+        eventually(lambda: self.effects() > before, FLOWS_AGAIN_S)
+        self.children.by_name[LOAD].signal(signal.SIGUSR2)
+        self.say(f"waited {time.monotonic() - started:.1f} s for a server")
+
+    def effects(self) -> int:
+        """Bookings so far; 0 while the database is away."""
+        try:
+            return int(self.arena.rows("ledger", EFFECTS)[0].n)
+        except psycopg2.Error:
+            return 0
 
     def _perform(self, fault: Fault) -> bool:
         """Let one fault happen and pass. False where it could not take place."""
@@ -119,22 +153,32 @@ class Mischief:
         return True
 
     def _restart(self, server: str, seconds: float) -> bool:
-        with self._server[server]:
+        with self._taking_away(server):
             self.arena.supervisor.stop([server])
             self.over.wait(seconds)
             self.arena.supervisor.start([server])
-            self._wait_for(server)
         return True
 
     def _kill_server(self, server: str, number: int) -> bool:
-        with self._server[server]:
+        with self._taking_away(server):
             pid = self._pid(server)
             if not pid:
                 return False
             os.kill(pid, number)  # supervisor starts it again
             wait_until(lambda: self._pid(server) not in (0, pid), BACK_S, f"{server} stays away")
-            self._wait_for(server)
         return True
+
+    @contextlib.contextmanager
+    def _taking_away(self, server: str) -> Iterator[None]:
+        """One fault at a time for each server, and each ends with the server back."""
+        answers = {"postgresql": postgres.answers, "rabbitmq": rabbitmq.answers}[server]
+        with self._server[server]:
+            self._away[server] = time.monotonic()
+            try:
+                yield
+                wait_until(lambda: answers(self.arena.stack), BACK_S, f"{server} did not come back")
+            finally:
+                del self._away[server]
 
     def _pid(self, server: str) -> int:
         """0 while supervisor has none."""
@@ -146,7 +190,3 @@ class Mischief:
             if self.over.wait(0.5):
                 return False
         return True
-
-    def _wait_for(self, server: str) -> None:
-        answers = {"postgresql": postgres.answers, "rabbitmq": rabbitmq.answers}[server]
-        wait_until(lambda: answers(self.arena.stack), BACK_S, f"{server} did not come back")

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import math
 import os
 import random
 import subprocess
 import sys
+import textwrap
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,7 +29,7 @@ from chassis.settings import DatabaseSettings
 from dossier import read_store
 from dossier.domain.outcome import DueState
 from dossier.reading import Reach, below
-from dossier.search_words import sought
+from dossier.search_words import sought, without_accents
 
 NAME = "dossier_read_bench"
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,13 +60,12 @@ MIDDLE = "Văn Văn Thị Thị Đức Hữu Minh Ngọc Quang Thanh Xuân Đìn
 GIVEN = """An Anh Bình Chi Cường Dũng Dung Đạt Đông Giang Hà Hải Hạnh Hiền Hiếu Hoa Hòa Hoàng Hùng Hương Huy Khánh Lan
 Lâm Linh Long Mai Minh Nam Nga Ngân Nghĩa Ngọc Nhung Phong Phúc Phương Quân Quang Quyên Sơn Tâm Thảo Thắng Thành Thịnh
 Thu Thủy Tiến Trang Trung Tú Tuấn Tùng Uyên Vân Việt Vinh Yến""".split()
-# 100 a unit and day on average; a thousandth of a million days and hours are drawn from a squared random number, so that
-# the newest days are the fullest; one in twenty is open.
+# Five years; most dossiers in few units and of few procedures (squared and cubed random numbers); one in twenty is open,
+# most of those of the last 90 days; one in ten has a step in a department.
 DOSSIERS = """
 CREATE TEMP TABLE drawn AS
 SELECT n, u.codes[1 + floor(random() ^ 2 * 236)::int] AS unit, 1 + floor(random() ^ 3 * 1899)::int AS procedure,
-       now() - interval '5 years' * random() AS filed_at, random() AS fate, random() AS door,
-       %(family)s::text[] AS family, %(middle)s::text[] AS middle, %(given)s::text[] AS given, random() AS a,
+       now() - interval '5 years' * random() AS filed_at, random() AS fate, random() AS door, random() AS a,
        random() AS b, random() AS c
 FROM generate_series(1, %(dossiers)s) n, (SELECT array_agg(code ORDER BY md5(code)) AS codes FROM unit) u;
 CREATE TEMP TABLE made AS
@@ -74,10 +75,13 @@ SELECT format('%%s-%%s-%%s', unit, to_char(filed_at, 'YYMMDD'), lpad((n %% 10000
        CASE WHEN filed_at > now() - interval '90 days' AND fate > 0.15 OR fate > 0.99
             THEN (ARRAY[1, 2, 4, 4, 4, 5, 6, 9])[1 + floor(c * 8)::int]
             ELSE (ARRAY[10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 3, 7, 8])[1 + floor(c * 15)::int] END AS status,
-       family[1 + floor(a * array_length(family, 1))::int] || ' ' || middle[1 + floor(b * array_length(middle, 1))::int]
-       || ' ' || given[1 + floor(c * array_length(given, 1))::int] AS full_name,
+       (%(family)s::text[])[1 + floor(a * %(families)s)::int] || ' '
+       || (%(middle)s::text[])[1 + floor(b * %(middles)s)::int] || ' '
+       || (%(given)s::text[])[1 + floor(c * %(givens)s)::int] AS full_name,
        CASE WHEN door < 0.1 THEN 'H52.' || 1 + floor(a * 20)::int END AS step_unit
 FROM drawn;
+CREATE TEMP TABLE named AS
+SELECT full_name, search_words(full_name) AS words FROM (SELECT DISTINCT full_name FROM made) names;
 INSERT INTO dossier (code, unit, procedure_code, procedure_version, channel, status, filed_at, accepted_at, due_at,
                      closed_at, state, full_name, email, phone)
 SELECT code, unit, procedure_code, 1, channel, status, filed_at, filed_at,
@@ -93,8 +97,8 @@ SELECT made.code, unit, procedure_code, channel, status, filed_at,
        CASE WHEN status IN (2, 4, 5, 6) THEN step_unit END,
        CASE WHEN status IN (2, 4) AND step_unit IS NOT NULL THEN filed_at + interval '30 days' ELSE 'infinity' END,
        CASE WHEN step_unit IS NULL THEN '{}' ELSE ARRAY[step_unit] END,
-       search_words(full_name || ' ' || made.code || ' ' || p.name)
-FROM made JOIN procedure p ON p.code = procedure_code;
+       named.words || array_to_tsvector(regexp_split_to_array(lower(made.code), '[^a-z0-9]+')) || p.words
+FROM made JOIN procedure p ON p.code = procedure_code JOIN named USING (full_name)
 """
 
 
@@ -134,7 +138,15 @@ def _fill(url: str, dossiers: int) -> None:
         for name, _ in later:
             cursor.execute(f"DROP INDEX {name}")
         cursor.execute("ALTER TABLE dossier DISABLE TRIGGER ALL; SELECT setseed(0.5)")
-        cursor.execute(DOSSIERS, {"dossiers": dossiers, "family": FAMILY, "middle": MIDDLE, "given": GIVEN})
+        names = {"family": FAMILY, "middle": MIDDLE, "given": GIVEN}
+        sizes = {"families": len(FAMILY), "middles": len(MIDDLE), "givens": len(GIVEN)}
+        for statement in DOSSIERS.strip().split(";\n"):
+            started = time.perf_counter()
+            cursor.execute(statement, {"dossiers": dossiers} | names | sizes)
+            connection.commit()
+            print(
+                f"  {statement.split('(')[0].split('AS')[0].strip()}: {time.perf_counter() - started:.0f} s", flush=True
+            )
         for _, text in later:
             cursor.execute(text)
         cursor.execute("ALTER TABLE dossier ENABLE TRIGGER ALL")
@@ -143,3 +155,183 @@ def _fill(url: str, dossiers: int) -> None:
         cursor.execute("VACUUM (ANALYZE) register_line")
         cursor.execute("VACUUM (ANALYZE) dossier")
     print(f"{dossiers:,} dossiers made in {time.perf_counter() - started:.0f} s", flush=True)
+
+
+class Watched:
+    """A connection that remembers what it was asked, so that it can be explained."""
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+        self.asked: list[tuple[str, Any]] = []
+
+    def exec_driver_sql(self, query: str, values: Any = None) -> Any:
+        self.asked.append((query, values))
+        return self.tx.exec_driver_sql(query, values)
+
+    def plans(self) -> Iterator[str]:
+        for query, values in self.asked:
+            if not query.startswith("EXPLAIN"):
+                rows = self.tx.exec_driver_sql(f"EXPLAIN (ANALYZE, BUFFERS) {query}", values)
+                yield f"{textwrap.shorten(query, 2000)}\n" + "\n".join(f"    {row[0]}" for row in rows)
+
+
+class Questions:
+    """What officers, leaders and citizens' words ask; each draws its units, names and days anew."""
+
+    def __init__(self, tx: Tx, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.now = datetime.datetime.now(datetime.UTC)
+        rows = list(tx.exec_driver_sql("SELECT code, level FROM unit"))
+        self.units = {level: [row.code for row in rows if row.level == level] for level in {row.level for row in rows}}
+        self.departments = [code for code in self.units["province"] if code != "H52"]
+        self.procedures = [row.code for row in tx.exec_driver_sql("SELECT code FROM procedure ORDER BY code")]
+        sample = "SELECT code, full_name FROM dossier TABLESAMPLE SYSTEM (0.02) LIMIT 300"
+        self.dossiers = list(tx.exec_driver_sql(sample))
+
+    def filter(self, tx: Tx, unit: str | None = None, within: str | None = None, **more: Any) -> read_store.Filter:
+        everything = Reach(None)
+        return read_store.Filter(
+            reach=below(tx, unit) if unit else everything,
+            within=below(tx, within) if within else everything,
+            now=self.now,
+            **more,
+        )
+
+    def name(self, words: int = 3) -> str:
+        parts = [self.random.choice(FAMILY), self.random.choice(MIDDLE), self.random.choice(GIVEN)]
+        return " ".join(parts[-words:])
+
+    def cases(self) -> dict[str, Callable[[Tx], read_store.Filter]]:
+        draw, day = self.random.choice, datetime.timedelta(days=1)
+        commune, district = (lambda: draw(self.units["commune"])), (lambda: draw(self.units["district"]))
+        department, ago = (lambda: draw(self.departments)), (lambda days: self.now - days * day)
+        old = draw(range(100, 1500))
+        return {
+            "list: all, newest": lambda tx: self.filter(tx),
+            "list: commune": lambda tx: self.filter(tx, commune()),
+            "list: district with its communes": lambda tx: self.filter(tx, district()),
+            "list: department, own and steps": lambda tx: self.filter(tx, department()),
+            "filter: status": lambda tx: self.filter(tx, statuses=[draw(range(1, 11))]),
+            "filter: open": lambda tx: self.filter(tx, statuses=[2, 4, 5, 6]),
+            "filter: commune and status": lambda tx: self.filter(tx, commune(), statuses=[draw([3, 5, 6, 8])]),
+            "filter: district and status": lambda tx: self.filter(tx, district(), statuses=[draw([3, 5, 6, 8])]),
+            "filter: procedure": lambda tx: self.filter(tx, procedures=[draw(self.procedures)]),
+            "filter: field": lambda tx: self.filter(tx, procedures=self.procedures[draw(range(60)) :: 60]),
+            "filter: procedure in a district": lambda tx: self.filter(
+                tx, None, district(), procedures=[draw(self.procedures)]
+            ),
+            "filter: channel": lambda tx: self.filter(tx, channel=draw(["direct", "online", "post"])),
+            "filter: overdue": lambda tx: self.filter(tx, due_state=DueState.OVERDUE),
+            "filter: near due": lambda tx: self.filter(tx, due_state=DueState.NEAR_DUE),
+            "filter: in time, channel, district": lambda tx: self.filter(
+                tx, district(), due_state=DueState.IN_TIME, channel="post"
+            ),
+            "filter: overdue in a department": lambda tx: self.filter(tx, department(), due_state=DueState.OVERDUE),
+            "filter: a month, years ago": lambda tx: self.filter(tx, filed_from=ago(old + 30), filed_to=ago(old)),
+            "filter: district, a month": lambda tx: self.filter(
+                tx, district(), filed_from=ago(old + 30), filed_to=ago(old)
+            ),
+            "filter: due this week": lambda tx: self.filter(tx, due_from=ago(0), due_to=ago(-7)),
+            "search: family name": lambda tx: self.filter(tx, sought=sought(draw(FAMILY))),
+            "search: whole name": lambda tx: self.filter(tx, sought=sought(self.name())),
+            "search: without accents": lambda tx: self.filter(tx, sought=sought(without_accents(self.name()))),
+            "search: begun name": lambda tx: self.filter(tx, sought=sought(self.name(2)[:-1])),
+            "search: two letters": lambda tx: self.filter(tx, sought=sought(draw(GIVEN)[:2])),
+            "search: code": lambda tx: self.filter(tx, sought=sought(draw(self.dossiers).code)),
+            "search: end of a code": lambda tx: self.filter(tx, sought=sought(draw(self.dossiers).code[-7:])),
+            "search: procedure": lambda tx: self.filter(tx, sought=sought(draw(["khai sinh", "đất đai", "loại 1500"]))),
+            "search: nothing": lambda tx: self.filter(tx, sought=sought("Xyz Không Có")),
+            "search: name in a commune": lambda tx: self.filter(tx, commune(), sought=sought(self.name(2))),
+            "search: name in a district": lambda tx: self.filter(tx, district(), sought=sought(self.name())),
+            "search: name and procedure": lambda tx: self.filter(tx, sought=sought(self.name(1) + " khai sinh")),
+            "search: name, open": lambda tx: self.filter(tx, sought=sought(self.name(2)), statuses=[2, 4, 5, 6]),
+        }
+
+    def work(self) -> str:
+        return self.random.choice(self.random.choice([self.departments, self.units["commune"], self.units["district"]]))
+
+
+def measure(url: str, rounds: int) -> dict[str, list[float]]:
+    """Milliseconds of every question; the plans of the slowest of each are written to PLANS."""
+    database = Database(DatabaseSettings(url=url), "bench")
+    times: dict[str, list[float]] = {}
+    plans: dict[str, tuple[float, Watched]] = {}
+
+    def ask(name: str, tx: Tx, question: Callable[[Watched], Any]) -> Any:
+        watched, started = Watched(tx), time.perf_counter()
+        answer = question(watched)
+        took = (time.perf_counter() - started) * 1000
+        times.setdefault(name, []).append(took)
+        if took > plans.get(name, (-1.0,))[0]:
+            plans[name] = (took, watched)
+        return answer
+
+    with database.transaction() as tx:
+        questions = Questions(tx, seed=7)
+        for number in range(rounds + 1):
+            for name, case in questions.cases().items():
+                filter = case(tx)
+                rows = ask(name, tx, lambda asked, f=filter: read_store.list_lines(asked, f, FIRST, 51))
+                if len(rows) == 51 and name.startswith("list"):
+                    last = rows[-2]
+                    deep = [last.phase, (last.filed_at - datetime.timedelta(days=900)).isoformat(), last.code]
+                    ask(
+                        f"{name}, deep page", tx, lambda asked, f=filter, d=deep: read_store.list_lines(asked, f, d, 51)
+                    )
+                ask(f"counts: {name}", tx, lambda asked, f=filter: read_store.counts(asked, f))
+            unit = questions.work()
+            rows = ask("worklist", tx, lambda asked, u=unit: read_store.worklist(asked, u, ["-infinity", ""], 51))
+            if len(rows) == 51:
+                place = [rows[-2].place, rows[-2].code]
+                ask("worklist, next page", tx, lambda asked, u=unit, p=place: read_store.worklist(asked, u, p, 51))
+            if number == 0:
+                times.clear()  # the first round only warms the caches
+                plans.clear()
+        _explain(plans)
+    return times
+
+
+def _explain(plans: dict[str, tuple[float, Watched]]) -> None:
+    PLANS.parent.mkdir(parents=True, exist_ok=True)
+    with PLANS.open("w") as file:
+        for name, (took, watched) in plans.items():
+            file.write(f"\n=== {name}: {took:.1f} ms\n" + "\n".join(watched.plans()) + "\n")
+
+
+def _p95(values: list[float]) -> float:
+    return sorted(values)[max(0, math.ceil(0.95 * len(values)) - 1)]
+
+
+def main(arguments: list[str]) -> int:
+    """Prints p50, p95 and the slowest of each question, and fails when a group's p95 is over the aim."""
+    parser = argparse.ArgumentParser(prog="python -m tests.load.dossier_read", description=__doc__)
+    parser.add_argument("--dossiers", type=int, default=2_000_000)
+    parser.add_argument("--rounds", type=int, default=10)
+    options = parser.parse_args(arguments)
+    with _server() as admin_url:
+        times = measure(prepare(admin_url, options.dossiers), options.rounds)
+    groups: dict[str, list[float]] = {}
+    print(f"{'question':52} {'p50':>8} {'p95':>8} {'max':>8}  ms")
+    for name, values in times.items():
+        print(f"{name:52} {median(values):8.1f} {_p95(values):8.1f} {max(values):8.1f}")
+        groups.setdefault(name.split(":")[0].split(",")[0], []).extend(values)
+    print(f"\nload average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; plans: {PLANS}")
+    for name, values in groups.items():
+        print(f"{name:52} {median(values):8.1f} {_p95(values):8.1f} {max(values):8.1f}  aim: p95 < {AIM_MS:.0f}")
+    return int(any(_p95(values) > AIM_MS for values in groups.values()))
+
+
+@contextmanager
+def _server() -> Iterator[str]:
+    """A superuser's URL of a server: that of BENCH_POSTGRES_URL, or the benchmark's private one."""
+    if "BENCH_POSTGRES_URL" in os.environ:
+        yield os.environ["BENCH_POSTGRES_URL"]
+        return
+    from tests.load import servers
+
+    with servers.running() as running:
+        yield running.postgres_url
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -62,7 +62,14 @@ class Bench:
 def consumers(servers: Servers, broker: Broker, wire: Callable[[workload.Event], Wire], total: int) -> list[Subject]:
     """`list`: a handler for many events, which is how counters are written; `each`: a handler for one event."""
     bench = Bench(servers)
+    return [
+        _consumer(bench, broker, wire, handler, count) for handler, count in (("list", total), ("each", total // 2))
+    ]
 
+
+def _consumer(
+    bench: Bench, broker: Broker, wire: Callable[[workload.Event], Wire], handler: str, total: int
+) -> Subject:
     def prepare() -> None:
         bench.empty()
         _declare_inbox(bench, broker)
@@ -72,19 +79,16 @@ def consumers(servers: Servers, broker: Broker, wire: Callable[[workload.Event],
         cursor.execute("SELECT coalesce(sum(received), 0)::bigint FROM counter")
         return int(cursor.fetchone()[0])  # type: ignore[index]
 
-    return [
-        Subject(
-            name=f"ours, {handler}",
-            argv=bench.command("worker"),
-            environment=bench.environment("worker", BENCH_HANDLER=handler),
-            database_url=bench.owner_url,
-            gate=("counter", "SHARE ROW EXCLUSIVE"),
-            total=total if handler == "list" else total // 2,
-            prepare=prepare,
-            progress=progress,
-        )
-        for handler in ("list", "each")
-    ]
+    return Subject(
+        name=f"ours, {handler}",
+        argv=bench.command("worker"),
+        environment=bench.environment("worker", BENCH_HANDLER=handler),
+        database_url=bench.owner_url,
+        gate=("counter", "SHARE ROW EXCLUSIVE"),
+        total=total,
+        prepare=prepare,
+        progress=progress,
+    )
 
 
 def relays(servers: Servers, broker: Broker, sink: str, total: int) -> list[Subject]:

@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def _serve(arguments: argparse.Namespace) -> None:
-    from infra.simulators.cameras import control, server
+    from infra.simulators.cameras import control, onvif, server
 
     server.Gst.init(None)
     password = "" if arguments.auth == "none" else _password()
@@ -62,7 +62,7 @@ def _serve(arguments: argparse.Namespace) -> None:
     clips.prepare(*dict.fromkeys(clips.name(camera, stream, None) for camera in cameras for stream in server.STREAMS))
     served = server.Cameras(arguments.host, arguments.port, cameras, clips, arguments.auth)
     served.start()
-    web = control.serve(arguments.host, arguments.control_port or arguments.port + 1, served)
+    web = control.serve(arguments.host, arguments.control_port or arguments.port + 1, served, onvif.Onvif(f"rtsp://{arguments.host}:{arguments.port}"))
     threading.Thread(target=web.serve_forever, daemon=True).start()
     loop = server.GLib.MainLoop()
     for number in (signal.SIGTERM, signal.SIGINT):

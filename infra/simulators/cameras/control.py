@@ -9,8 +9,9 @@ from typing import Any
 from infra.simulators.cameras import faults
 
 
-def serve(host: str, port: int, cameras: Any, onvif: Any = None) -> ThreadingHTTPServer:
-    """A server (not yet serving) of `GET /cameras`, `GET /faults`, `PUT|DELETE /cameras/<id>/fault`, `POST /onvif/<id>/<service>`."""
+def serve(host: str, port: int, cameras: Any, onvif: Any) -> ThreadingHTTPServer:
+    """A server (not yet serving) of `GET /cameras`, `GET /faults`, `PUT|DELETE /cameras/<id>/fault`,
+    `PUT /cameras/<id>/motion` (an ONVIF event), `POST /onvif/<id>/<service>`."""
     handler = type("Handler", (_Handler,), {"cameras": cameras, "onvif": onvif})
     return ThreadingHTTPServer((host, port), handler)
 
@@ -28,7 +29,15 @@ class _Handler(BaseHTTPRequestHandler):
         return self._answer(404, {"error": "no such path"})
 
     def do_PUT(self) -> None:
-        self._command(json.loads(self._body() or b"{}").get("fault", ""))
+        try:
+            asked = json.loads(self._body() or b"{}")
+        except ValueError:
+            return self._answer(422, {"error": "not JSON"})
+        parts = self.path.strip("/").split("/")
+        if len(parts) == 3 and parts[0] == "cameras" and parts[1] in self.cameras.by_id and parts[2] == "motion":
+            self.onvif.notify(parts[1], "VideoSource/MotionAlarm", "State", bool(asked.get("moving")))
+            return self._answer(200, {"id": parts[1], "moving": bool(asked.get("moving"))})
+        return self._command(str(asked.get("fault", "")))
 
     def do_DELETE(self) -> None:
         self._command(None)
@@ -36,7 +45,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         parts = self.path.strip("/").split("/")
         body = self._body()
-        if self.onvif is None or len(parts) < 3 or parts[0] != "onvif" or parts[1] not in self.cameras.by_id:
+        if len(parts) < 3 or parts[0] != "onvif" or parts[1] not in self.cameras.by_id:
             return self._answer(404, {"error": "no such path"})
         status, text = self.onvif.answer(self.cameras.by_id[parts[1]], parts[2], body, self.headers.get("Host", ""))
         return self._send(status, "application/soap+xml; charset=utf-8", text.encode())
@@ -46,7 +55,9 @@ class _Handler(BaseHTTPRequestHandler):
         if len(parts) != 3 or parts[0] != "cameras" or parts[2] != "fault":
             return self._answer(404, {"error": "PUT or DELETE /cameras/<id>/fault"})
         try:
-            return self._answer(200, self._state(self.cameras.command(parts[1], fault)))
+            camera = self.cameras.command(parts[1], fault)
+            self.onvif.notify(camera.id, "RuleEngine/TamperDetector/Tamper", "IsTamper", fault in ("cover", "turn", "black"))
+            return self._answer(200, self._state(camera))
         except KeyError:
             return self._answer(404, {"error": "no such camera", "cameras": list(self.cameras.by_id)})
         except ValueError:

@@ -11,11 +11,15 @@ from typing import Any
 import click
 from marshmallow import Schema, ValidationError, fields, validate
 
+from chassis import audit
 from chassis.cli import open_database, operator
 from chassis.database import Tx
 from chassis.problems import field_errors
 from chassis.service import Service
+from dossier import recompute_store
 from dossier.calendars import OverrideRow, unit_calendar
+from dossier.catalogue_check import check_references, parents_first
+from dossier.catalogue_csv import Lines, by_line, read_csv
 from dossier.domain.calendar import Calendar
 from dossier.domain.dossiers import StepPlan, Terms
 from dossier.domain.hours import BadHours, Hours
@@ -77,7 +81,7 @@ class ProcedureSchema(Schema):
     valid_to = fields.Date(load_default=None)
 
 
-class OverrideSchema(Schema):
+class OverrideRowSchema(Schema):
     """A day on which a unit, or everybody, does not keep the usual calendar."""
 
     day = fields.Date(required=True)
@@ -92,7 +96,7 @@ class CatalogueSchema(Schema):
 
     units = fields.List(fields.Nested(UnitSchema), load_default=list)
     procedures = fields.List(fields.Nested(ProcedureSchema), load_default=list)
-    overrides = fields.List(fields.Nested(OverrideSchema), load_default=list)
+    overrides = fields.List(fields.Nested(OverrideRowSchema), load_default=list)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,6 +140,17 @@ def find_unit(tx: Tx, code: str, on: datetime.date) -> Unit:
     if row is None:
         raise NotInCatalogue("unit", code)
     return Unit(*row)
+
+
+def above(tx: Tx, unit: str) -> list[str]:
+    """The codes of the units above a unit."""
+    text = """
+        WITH RECURSIVE line AS (
+            SELECT parent AS code FROM unit WHERE code = %(unit)s
+            UNION SELECT u.parent FROM unit u JOIN line ON u.code = line.code
+        ) SELECT code FROM line WHERE code IS NOT NULL
+        """
+    return [row.code for row in tx.exec_driver_sql(text, {"unit": unit})]
 
 
 def find_procedure(tx: Tx, code: str, on: datetime.date) -> Procedure:
@@ -194,6 +209,8 @@ def _calendar(code: str, hours: str | None, overrides: tuple[Any, ...]) -> Calen
     return _kept[key]
 
 
+# Two units may have changed theirs between them; the file is checked to give each to one only.
+FREE_LEGACY_CODES = "UPDATE unit SET legacy_code = NULL WHERE code = ANY(%(codes)s) AND legacy_code IS NOT NULL"
 ADD_UNIT = """
 INSERT INTO unit (code, legacy_code, name, level, parent, hours, valid_from, valid_to)
 VALUES (%(code)s, %(legacy_code)s, %(name)s, %(level)s, %(parent)s, %(hours)s, %(valid_from)s, %(valid_to)s)
@@ -222,14 +239,23 @@ def load(tx: Tx, document: Any) -> dict[str, int]:
 
     Raises marshmallow.ValidationError with the place of everything that is wrong; then nothing was stored.
     """
-    loaded = CatalogueSchema().load(document)
+    return store_loaded(tx, CatalogueSchema().load(document))
+
+
+def store_loaded(tx: Tx, loaded: dict[str, Any]) -> dict[str, int]:
+    """As `load`, for what the schema has loaded. Audited."""
     _check(loaded)
-    for unit in loaded["units"]:
+    check_references(tx, loaded)
+    calendars_before = recompute_store.calendar_rows(tx)
+    tx.exec_driver_sql(FREE_LEGACY_CODES, {"codes": [unit["code"] for unit in loaded["units"]]})
+    for unit in parents_first(loaded["units"]):
         tx.exec_driver_sql(ADD_UNIT, unit)
     for procedure in loaded["procedures"]:
         tx.exec_driver_sql(ADD_PROCEDURE, _procedure_row(procedure))
     for override in loaded["overrides"]:
         tx.exec_driver_sql(ADD_OVERRIDE, override)
+    recompute_store.order_where_changed(tx, calendars_before, "Nạp danh mục có thay đổi lịch làm việc")
+    audit.record(tx, "catalogue.load", "catalogue", after=CatalogueSchema().dump(loaded))
     return {name: len(rows) for name, rows in loaded.items()}
 
 
@@ -272,13 +298,18 @@ def catalogue() -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.pass_obj
 def catalogue_load(service: Service, file: Path) -> None:
-    """Load a JSON FILE, all or nothing; errors name their place."""
+    """Load a FILE, JSON or (by its name) CSV, all or nothing; errors name their line and field."""
+    lines = Lines()
     try:
+        text = file.read_text("utf-8")
+        document, lines = read_csv(text) if file.suffix.lower() == ".csv" else (json.loads(text), lines)
         with open_database(service, "catalogue").transaction() as tx, operator():
-            counts = load(tx, json.loads(file.read_text()))
+            counts = load(tx, document)
+    except UnicodeDecodeError as error:
+        raise click.ClickException(f"{file.name}: byte {error.start}: not UTF-8") from None
     except json.JSONDecodeError as error:
         raise click.ClickException(f"{file.name}: line {error.lineno}: {error.msg}") from None
     except ValidationError as error:
-        lines = [f"{file.name}: {wrong['field']}: {wrong['rule']}" for wrong in field_errors(error.messages)]
-        raise click.ClickException("\n".join(lines)) from None
+        wrong = by_line(field_errors(error.messages), lines)
+        raise click.ClickException("\n".join(f"{file.name}: {each}" for each in wrong)) from None
     click.echo(", ".join(f"{count} {name}" for name, count in counts.items()))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from chassis import audit, context
 from chassis.database import Tx
 from chassis.outbox import announce
-from dossier import announcements, catalogue, store
+from dossier import announcements, catalogue, store, watch_store
 from dossier.domain import lifecycle
 from dossier.domain.codes import CodePattern
 from dossier.domain.dossiers import Channel, Dossier
@@ -42,22 +42,35 @@ def file(
     if unit.level not in procedure.unit_levels:
         raise UnitCannot(f"{procedure.code} is handled at level {', '.join(procedure.unit_levels)}, not {unit.level}")
     code = CODES.code(unit.code, day, store.next_number(tx, unit.code, day))
-    done = lifecycle.receive(code, procedure.terms, unit.code, channel, now, _calendars(tx, unit.code))
+    calendars = _calendars(tx, unit.code)
+    done = lifecycle.receive(code, procedure.terms, unit.code, channel, now, calendars)
     record = store.Record(done.dossier, person, procedure.version, unit.name, procedure.name, 1)
     store.add(tx, record)
+    watch_store.keep(tx, done.dossier, calendars)
     _tell(tx, record, done, "dossier.receive", before=None)
     return record
 
 
 def act(
-    tx: Tx, code: str, verb: Verb, name: str, now: datetime.datetime, check: Callable[[int], None] = lambda _: None
+    tx: Tx,
+    code: str,
+    verb: Verb,
+    name: str,
+    now: datetime.datetime,
+    check: Callable[[int], None] = lambda _: None,
+    from_above: bool = False,
 ) -> store.Record:
-    """Do one act to a dossier. `check` is given its version first. Raises NoSuchDossier, WrongUnit, RuleBroken."""
+    """Do one act to a dossier. `check` is given its version first; with `from_above` a unit above may do it too.
+
+    Raises NoSuchDossier, WrongUnit, RuleBroken.
+    """
     record = store.get(tx, code, lock=True)
     check(record.version)
-    _check_unit(record.dossier)
-    done = verb(record.dossier, now, _calendars(tx, *_units(record.dossier)))
+    _check_unit(record.dossier, catalogue.above(tx, record.dossier.unit) if from_above else ())
+    calendars = _calendars(tx, *_units(record.dossier))
+    done = verb(record.dossier, now, calendars)
     store.save(tx, done.dossier)
+    watch_store.keep(tx, done.dossier, calendars)
     after = store.Record(**(vars(record) | {"dossier": done.dossier, "version": record.version + 1}))
     _tell(tx, after, done, f"dossier.{name}", before=record.dossier)
     return after
@@ -76,10 +89,15 @@ def _hashed(dossier: Dossier | None) -> Any:
     return None if dossier is None else to_json(dossier)
 
 
-def _check_unit(dossier: Dossier) -> None:
+def covers(dossier: Dossier) -> bool:
+    """Whether the caller's unit claim covers the dossier's unit, or that of its step under way."""
     caller = context.current().caller
     step = dossier.current_step
-    if not any(caller.may_act_for(unit) for unit in (dossier.unit, *([step.plan.unit] if step else []))):
+    return any(caller.may_act_for(unit) for unit in (dossier.unit, *([step.plan.unit] if step else [])))
+
+
+def _check_unit(dossier: Dossier, above: Sequence[str] = ()) -> None:
+    if not (covers(dossier) or any(context.current().caller.may_act_for(unit) for unit in above)):
         raise WrongUnit(dossier.unit)
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from chassis.problems import Problem
+from dossier.apologies import OwnProposal
 from dossier.catalogue import NotInCatalogue
 from dossier.desk import UnitCannot, WrongUnit
 from dossier.domain.calendar import CalendarError
 from dossier.domain.refusals import RuleBroken
 from dossier.domain.rules import NoRuleSet
+from dossier.files import StoreAway
 from dossier.store import NoSuchDossier
+
+LATER = {"Retry-After": "5"}
 
 
 def problem_of(error: Exception) -> Problem | None:
@@ -29,10 +33,15 @@ def problem_of(error: Exception) -> Problem | None:
             return Problem(404, "Not found", f"Không có hồ sơ {error}", code="no-such-dossier")
         case WrongUnit():
             return Problem(403, "Forbidden", f"Hồ sơ thuộc đơn vị {error}", code="unit")
+        case OwnProposal():
+            detail = "Người đề xuất xin lỗi, hẹn lại không được tự phê duyệt đề xuất của mình"
+            return Problem(403, "Forbidden", detail, code="own-proposal")
         case NotInCatalogue():
             return _field(error.field, str(error))
         case UnitCannot():
             return _field("unit", str(error))
+        case StoreAway():
+            return Problem(503, "Temporarily unavailable", "Kho tệp không trả lời", code="file-store", headers=LATER)
         case CalendarError() | NoRuleSet():
             return Problem(422, "Unprocessable", str(error), code=type(error).__name__)
     return None

@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from typing import Any
 
 from chassis.database import Tx
-from dossier import catalogue, watch_store
-from dossier.calendars import unit_calendar
+from dossier import catalogue, reading, store, watch_store
+from dossier.calendars import OverrideRow, unit_calendar
 from dossier.domain.acts import allowed_acts
-from dossier.domain.instants import VIETNAM, local_day, moment
-from dossier.domain.instants import SECONDS_PER_DAY
+from dossier.domain.calendar import Calendar
+from dossier.domain.instants import SECONDS_PER_DAY, VIETNAM, instant, local_day, moment
 from dossier.domain.promises import Kind
 from dossier.domain.refusals import Act
 from dossier.domain.remaining import later, remaining
@@ -37,12 +36,7 @@ FORESEEN = f"""
 SELECT code FROM promise
 WHERE code = ANY(%(codes)s) AND kind = '{Kind.BREACH_FORESEEN.value}' AND fires_at <= now() AND state <> 'still'
 """
-TREE = """
-WITH RECURSIVE tree AS (
-    SELECT code FROM unit WHERE code = %(unit)s OR legacy_code = %(unit)s
-    UNION SELECT u.code FROM unit u JOIN tree ON u.parent = tree.code
-) SELECT code FROM tree
-"""
+OVERRIDES = "SELECT day, works, reason, hours FROM calendar_override WHERE unit IS NULL"
 LETTER = """\
 {unit_name} đã tiếp nhận hồ sơ đề nghị giải quyết thủ tục "{procedure_name}" của ông/bà {full_name}, mã hồ sơ {code}, \
 ngày tiếp nhận {accepted_at}, ngày hẹn trả kết quả {due_at}.
@@ -70,8 +64,9 @@ def find(
     tx: Tx, now: datetime.datetime, days: int, unit: str | None, after: tuple[str, str], limit: int
 ) -> list[Foreseen]:
     """Open dossiers, soonest due first, that are due within `days` working days of now (of the usual calendar, the hour
-    kept), or whose remaining steps, each with its whole limit, need more working time than is left."""
-    units = [row.code for row in tx.exec_driver_sql(TREE, {"unit": unit})] if unit else None
+    kept), or whose remaining steps, each with its whole limit, need more working time than is left; those that the
+    caller may read, of `unit` and the units below it."""
+    units = _units(tx, unit)
     near = later(_usual(tx), now, days, 0)
     today = moment(local_day(now).toordinal() * SECONDS_PER_DAY)
     row = {"today": today, "near": near, "due": after[0], "code": after[1], "units": units, "limit": limit}
@@ -81,16 +76,25 @@ def find(
     records = watch_store.get_many(tx, codes)
     calendars = catalogue.calendars(tx, {record.dossier.unit for record in records.values()})
     return [
-        _judge(records[each.code], now, calendars[records[each.code].dossier.unit], each.due_at <= near, each.code in short)
+        _judge(
+            records[each.code], now, calendars[records[each.code].dossier.unit], each.due_at <= near, each.code in short
+        )
         for each in found
     ]
 
 
-def _usual(tx: Tx) -> Any:
-    return unit_calendar(overrides=catalogue.general_overrides(tx))
+def _units(tx: Tx, unit: str | None) -> list[str] | None:
+    may = reading.reach(tx).units
+    within = reading.below(tx, unit).units if unit else None
+    both = may & within if may is not None and within is not None else may if within is None else within
+    return None if both is None else sorted(both)
 
 
-def _judge(record: Record, now: datetime.datetime, calendar: Any, near: bool, short: bool) -> Foreseen:
+def _usual(tx: Tx) -> Calendar:
+    return unit_calendar(overrides=[OverrideRow(*row) for row in tx.exec_driver_sql(OVERRIDES)])
+
+
+def _judge(record: Record, now: datetime.datetime, calendar: Calendar, near: bool, short: bool) -> Foreseen:
     dossier = record.dossier
     assert dossier.due_at is not None
     rules = (("due_within_days",) if near else ()) + (("remaining_steps_need_more",) if short else ())
@@ -98,9 +102,11 @@ def _judge(record: Record, now: datetime.datetime, calendar: Any, near: bool, sh
     return Foreseen(record, remaining(calendar, dossier.due_at, now).text, rules, Act.EXTEND in acts)
 
 
-def letter(record: Record, reason: str, new_due_at: datetime.datetime) -> str:
-    """The text of form 04 for one dossier, in Vietnamese."""
+def letter(tx: Tx, code: str, reason: str, new_due_at: datetime.datetime) -> str:
+    """The text of form 04 for one dossier, in Vietnamese, with the new date as the unit's hours will keep it."""
+    record = store.get(tx, code)
     dossier = record.dossier
+    calendar = catalogue.calendars(tx, {dossier.unit})[dossier.unit]
     return LETTER.format(
         unit_name=record.unit_name,
         procedure_name=record.procedure_name,
@@ -109,7 +115,7 @@ def letter(record: Record, reason: str, new_due_at: datetime.datetime) -> str:
         accepted_at=_day(dossier.accepted_at or dossier.filed_at),
         due_at=_hour(dossier.due_at),
         reason=reason.strip().rstrip(".") + ".",
-        new_due_at=_hour(new_due_at),
+        new_due_at=_hour(moment(calendar.next_working(instant(new_due_at)))),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from chassis import audit
 from chassis.database import Tx
 from chassis.problems import Problem
-from dossier import recompute
+from dossier import recompute_store
 from dossier.calendars import FIRST_YEAR, LAST_YEAR
 from dossier.domain.hours import BadHours, windows
 
@@ -76,7 +76,7 @@ def add(
     unit = _unit(tx, unit)
     days = [first + datetime.timedelta(days=after) for after in range((last - first).days + 1)]
     added = [_add_day(tx, {"day": day, "unit": unit, "works": works, "reason": reason, "hours": hours}) for day in days]
-    number = recompute.request(tx, [unit] if unit else None, f"Lịch làm việc {_span(first, last)}: {reason}")
+    number = recompute_store.order(tx, [unit] if unit else None, f"Lịch làm việc {_span(first, last)}: {reason}")
     return [dataclasses.replace(each, recompute=number) for each in added]
 
 
@@ -116,7 +116,7 @@ def _audit(tx: Tx, act: str, before: Override | None, after: Override | None, re
 
 def _recount(tx: Tx, override: Override, reason: str) -> int:
     units = [override.unit] if override.unit else None
-    return recompute.request(tx, units, f"Lịch làm việc {_span(override.day, override.day)}: {reason}")
+    return recompute_store.order(tx, units, f"Lịch làm việc {_span(override.day, override.day)}: {reason}")
 
 
 def _span(first: datetime.date, last: datetime.date) -> str:

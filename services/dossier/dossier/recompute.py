@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from chassis import audit, context, logs
+from chassis import context, logs
 from chassis.context import SYSTEM, Caller, Context
 from chassis.database import Database, Tx, is_away
 from dossier import catalogue, recompute_store, watch_store
@@ -34,15 +34,6 @@ class Worked:
     done: bool
     dossiers: int
     open: int
-
-
-def request(tx: Tx, units: Sequence[str] | None, reason: str) -> int:
-    """Order a recounting of the open dossiers that units (None: all) have to do with, in the transaction of the change
-    that makes it necessary. Returns its number. Audited."""
-    now = context.current()
-    number = recompute_store.add(tx, units, reason, now.caller.subject, now.correlation_id)
-    audit.record(tx, "recompute.request", f"recompute/{number}", after={"units": units, "reason": reason})
-    return number
 
 
 def work(database: Database, slice_size: int) -> Worked:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from chassis import audit, context
 from chassis.database import Database, Tx
 from dossier.domain.status import Status
 
@@ -19,6 +20,10 @@ d.status = ANY(%(open)s) AND (%(units)s::text[] IS NULL OR d.unit = ANY(%(units)
 ADD = """
 INSERT INTO recompute (reason, units, requested_by, correlation_id)
 VALUES (%(reason)s, %(units)s, %(requested_by)s, %(correlation_id)s) RETURNING id
+"""
+CALENDAR_ROWS = """
+SELECT unit, day::text, works, hours FROM calendar_override
+UNION ALL SELECT code, NULL, NULL, hours FROM unit WHERE hours IS NOT NULL
 """
 OPEN_JOBS = """
 SELECT id, units, requested_by, correlation_id, started_at FROM recompute WHERE finished_at IS NULL ORDER BY id LIMIT 20
@@ -72,15 +77,32 @@ FROM recompute r LEFT JOIN recompute_slice s ON s.recompute = r.id
 """
 
 
-def add(tx: Tx, units: Sequence[str] | None, reason: str, requested_by: str, correlation_id: str) -> int:
-    """Order a recounting; returns its number."""
+def order(tx: Tx, units: Sequence[str] | None, reason: str) -> int:
+    """Order a recounting of the open dossiers that units (None: all) have to do with, in the transaction of the change
+    that makes it necessary. Returns its number. Audited."""
+    now = context.current()
     row = {
         "reason": reason,
         "units": list(units) if units is not None else None,
-        "requested_by": requested_by,
-        "correlation_id": correlation_id,
+        "requested_by": now.caller.subject,
+        "correlation_id": now.correlation_id,
     }
-    return int(tx.exec_driver_sql(ADD, row).scalar_one())
+    number = int(tx.exec_driver_sql(ADD, row).scalar_one())
+    audit.record(tx, "recompute.order", f"recompute/{number}", after={"units": row["units"], "reason": reason})
+    return number
+
+
+def calendar_rows(tx: Tx) -> set[tuple[Any, ...]]:
+    """What all calendars are made of, each row headed by its unit (None: everybody)."""
+    return {tuple(row) for row in tx.exec_driver_sql(CALENDAR_ROWS)}
+
+
+def order_where_changed(tx: Tx, before: set[tuple[Any, ...]], reason: str) -> int | None:
+    """Order a recounting for the units whose `calendar_rows` are no longer those of before; None where there is no need."""
+    units = {row[0] for row in before ^ calendar_rows(tx)}
+    if not units or tx.exec_driver_sql("SELECT 1 FROM dossier LIMIT 1").first() is None:
+        return None
+    return order(tx, None if None in units else sorted(units), reason)
 
 
 def open_jobs(database: Database) -> list[Any]:

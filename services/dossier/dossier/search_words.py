@@ -40,7 +40,7 @@ def sought(text: str) -> Sought:
     plain, exact = _words(_PLAIN, without_accents(text)), _words(_WRITTEN, small_letters(text))
     if not plain:
         raise NoWords(text)
-    return Sought(_query(plain), _query(exact) if exact != plain else None)
+    return Sought(_query(plain), _query(exact) if exact and exact != plain else None)
 
 
 def _words(between: re.Pattern[str], text: str) -> list[str]:

@@ -11,7 +11,19 @@ from marshmallow import Schema, fields, validate
 from chassis.auth import require
 from chassis.database import Tx
 from chassis.web import Blueprint, check_if_match, etag, transactional
-from dossier import desk, store
+from dossier import (
+    apologies,
+    catalogue_views,
+    deadline_views,
+    desk,
+    files_views,
+    foreseen,
+    lookup_views,
+    read_views,
+    reading,
+    store,
+    watch_views,
+)
 from dossier.domain import interruptions, lifecycle, reappointment
 from dossier.domain.acts import allowed_acts
 from dossier.domain.dossiers import Channel, Dossier
@@ -20,7 +32,15 @@ from dossier.domain.facts import Done
 from dossier.domain.refusals import Act
 
 blueprint = Blueprint("dossiers", "dossiers", description="Dossiers and the acts on them")
-BLUEPRINTS = [blueprint]
+BLUEPRINTS = [
+    blueprint,
+    read_views.blueprint,
+    deadline_views.blueprint,
+    lookup_views.blueprint,
+    files_views.blueprint,
+    catalogue_views.blueprint,
+    watch_views.blueprint,
+]
 TEXT = validate.Length(1, 2000)
 
 
@@ -121,7 +141,11 @@ class Acceptance(Schema):
 class Apology(Reason):
     """A letter of apology with a new date (NĐ 61/2018, art. 19(9))."""
 
-    letter = fields.String(required=True, validate=validate.Length(1, 10_000))
+    letter = fields.String(
+        load_default=None,
+        validate=validate.Length(1, 10_000),
+        metadata={"description": "default: the words of form 04; GET /v1/dossiers/{code}/apology-letter shows them"},
+    )
     due_at = fields.AwareDateTime(required=True)
 
 
@@ -143,7 +167,7 @@ def file_dossier(tx: Tx, body: dict[str, Any]) -> Any:
 @blueprint.response(200, DossierSchema)
 def show_dossier(tx: Tx, code: str) -> Any:
     """One dossier."""
-    record = store.get(tx, code)
+    record = reading.readable(tx, code)
     return record, 200, etag(record.version)
 
 
@@ -153,8 +177,7 @@ def show_dossier(tx: Tx, code: str) -> Any:
 @blueprint.response(200, HistoryEntry(many=True))
 def show_history(tx: Tx, code: str) -> Any:
     """What happened to a dossier, in order."""
-    store.get(tx, code)
-    return store.history(tx, code)
+    return store.history(tx, reading.readable(tx, code).dossier.code)
 
 
 def perform(act: Act, dossier: Dossier, at: datetime.datetime, calendars: Calendars, body: dict[str, Any]) -> Done:
@@ -210,17 +233,23 @@ BODIES: dict[Act, type[Schema]] = {
 
 def _serve(act: Act) -> None:
     """One address for one act: `POST /v1/dossiers/{code}/<act>`."""
+    binding = act in apologies.APPROVALS
 
     @blueprint.route(f"/v1/dossiers/<code>/{act.value}", methods=["POST"], endpoint=act.value)
-    @require("dossier:write")
+    @require("dossier:approve" if binding else "dossier:write")
     @transactional
     @blueprint.arguments(BODIES.get(act, Nothing))
     @blueprint.response(200, DossierSchema)
     def do(tx: Tx, body: dict[str, Any], code: str) -> Any:
         check = check_if_match if request.if_match else lambda _version: None
-        record = desk.act(
-            tx, code, lambda dossier, at, calendars: perform(act, dossier, at, calendars, body), act.value, now(), check
-        )
+        if "letter" in body and body["letter"] is None:
+            body["letter"] = foreseen.letter(tx, code, body["reason"], body["due_at"])
+
+        def verb(dossier: Dossier, at: datetime.datetime, calendars: Calendars) -> Done:
+            return perform(act, dossier, at, calendars, body)
+
+        judged = apologies.decided_by_another(tx, verb) if act in apologies.DECISIONS else verb
+        record = desk.act(tx, code, judged, act.value, now(), check, from_above=binding)
         return record, 200, etag(record.version)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from chassis.database import Tx
 from dossier.domain.dossiers import Dossier
 from dossier.domain.due_dates import Calendars
+from dossier.domain.instants import VIETNAM
 from dossier.domain.promises import BY_THE_CLOCK, Kind, Promise, promises
 from dossier.domain.status import Status
 from dossier.settings import watch
@@ -53,7 +54,7 @@ WHERE state = 'waiting' AND fires_at <= now() AND (held_until IS NULL OR held_un
 ORDER BY fires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 """
 SAID = """
-UPDATE promise p SET state = 'said', said_at = now()
+UPDATE promise p SET state = 'said', said_at = clock_timestamp()
 FROM unnest(%(codes)s::text[], %(kinds)s::text[], %(steps)s::smallint[]) AS s(code, kind, step)
 WHERE (p.code, p.kind, p.step) = (s.code, s.kind, s.step)
 """
@@ -120,7 +121,7 @@ def take_due(tx: Tx, limit: int) -> list[Any]:
 def now(tx: Tx) -> datetime.datetime:
     """The database's clock: the one by which promises fall due, whatever the clocks of its clients say."""
     at: datetime.datetime = tx.exec_driver_sql("SELECT now()").scalar_one()
-    return at
+    return at.astimezone(VIETNAM)
 
 
 def said(tx: Tx, rows: Sequence[Any]) -> None:
@@ -136,7 +137,7 @@ def hold(tx: Tx, row: Any) -> None:
 
 def promise_of(row: Any) -> Promise:
     """A row as the domain sees it."""
-    return Promise(Kind(row.kind), row.step, row.promised_at, row.fires_at)
+    return Promise(Kind(row.kind), row.step, row.promised_at.astimezone(VIETNAM), row.fires_at.astimezone(VIETNAM))
 
 
 def get_many(tx: Tx, codes: Iterable[str], lock: bool = False) -> dict[str, Record]:

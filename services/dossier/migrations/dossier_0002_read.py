@@ -43,7 +43,7 @@ CREATE TABLE register_line (               -- one narrow line a dossier, kept by
     step_unit      text,                   -- who has the step under way
     step_due_at    timestamptz NOT NULL,
     step_units     text[] NOT NULL,        -- everyone who has or had a step: they may read it
-    words          tsvector NOT NULL       -- name, code and procedure, as written and without accents
+    words          tsvector NOT NULL       -- of name, code and procedure, as written and without accents
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 ALTER TABLE register_line ALTER words SET STATISTICS 300, ALTER unit SET STATISTICS 500,
     ALTER procedure_code SET STATISTICS 1000;
@@ -80,7 +80,7 @@ BEGIN
                                    step_unit, step_due_at, step_units, words)
         SELECT NEW.code, NEW.unit, NEW.procedure_code, NEW.channel, NEW.status, NEW.filed_at, NEW.due_at,
                line.work_due_at, line.step_unit, line.step_due_at, line.step_units,
-               search_words(NEW.full_name || ' ' || NEW.code || ' ' || p.name)
+               search_words(NEW.full_name || ' ' || NEW.code) || p.words
         FROM procedure p WHERE (p.code, p.version) = (NEW.procedure_code, NEW.procedure_version);
     END IF;
     RETURN NULL;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -79,11 +80,15 @@ def opened(source: Source, open_timeout_s: float, read_timeout_s: float, audio: 
     }
     failure: str | None = None
     container: Any = None
+    began = time.monotonic()
     try:
         container = av.open(source.secret_url(), options=options, timeout=(open_timeout_s, read_timeout_s))
         yield container
     except (av.error.FFmpegError, OSError) as error:
         failure = reason_of(error)
+        # Interrupted in the middle of a request, FFmpeg calls the answer that never came invalid.
+        if container is None and failure == "no_answer" and time.monotonic() - began >= 0.95 * open_timeout_s:
+            failure = "timeout"
     finally:
         if container is not None:
             with contextlib.suppress(av.error.FFmpegError, OSError):
@@ -114,6 +119,14 @@ def decode(picture: KeyPicture) -> Any:
     except (av.error.FFmpegError, OSError):
         return None
     return frames[0] if frames else None
+
+
+def decoded(packet: Any) -> list[Any]:
+    """The frames that the packet completes in its stream's own decoder; none when it cannot be decoded."""
+    try:
+        return list(packet.decode())
+    except (av.error.FFmpegError, OSError):
+        return []
 
 
 def grey(frame: Any, size: tuple[int, int] = SMALL) -> Grey:

@@ -135,9 +135,10 @@ class CameraReader:
     def _pump(self, container: Any, stream: Any) -> None:
         meter, lock, stopping, sound_only_s = self._meter, self._lock, self._stopping, self._how.sound_only_s
         index, base = stream.index, float(stream.time_base)
-        last_video = time.monotonic()
+        last = last_video = time.monotonic()
         for packet in container.demux():
-            now = time.monotonic()
+            before, now = last, time.monotonic()
+            last = now
             if stopping.is_set():
                 return
             if packet.stream_index != index:
@@ -149,6 +150,9 @@ class CameraReader:
             size = packet.size
             if not size:  # FFmpeg's flush packet: the stream has ended
                 return
+            if now - before > 0.9 * self._how.silent_s:
+                # At a time-out FFmpeg's parser gives up the frame that it still held: that is the past, and no sign of life.
+                continue
             last_video = now
             key = packet.is_keyframe
             stamp = packet.pts if packet.dts is None else packet.dts

@@ -31,6 +31,7 @@ LEARN_LOOKS = 6
 TILES = (8, 6)
 CHANGE_TILES = (16, 9)
 MEMORY = 5
+COARSE = (SMALL[0] // 4, SMALL[1] // 4)
 EDITION = 1
 
 
@@ -43,15 +44,16 @@ class Thresholds:
     overexposed_mean: float = 205.0
     noise_sigma: float = 9.0
     noise_ratio: float = 3.0
-    agreement: float = 0.25
+    agreement: float = 0.35
     covered_structure: float = 0.45
     low_contrast_ratio: float = 0.34
-    blurred_ratio: float = 0.45
+    low_contrast_spread: float = 34.0
+    blurred_ratio: float = 0.78
     frozen_change: float = 0.06
     frozen_ratio: float = 0.25
     moved: float = 3.0
-    tiles_lost: float = 0.7
-    surely_same: float = 0.55
+    tiles_lost: float = 0.6
+    surely_same: float = 0.4
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,7 @@ class PictureJudge:
         self.reference, self._limits = reference, thresholds
         self._mask = mask
         self._last: deque[Grey] = deque(maxlen=MEMORY)
+        self._same_ago = MEMORY
 
     def relearn(self) -> None:
         """Forgets the reference: the camera was moved on purpose."""
@@ -157,7 +160,7 @@ class PictureJudge:
         if fault is None and not learning and self.reference is not None:
             fault = _relative(measures, self.reference, self._limits)
         frozen = self._frozen(measures, fault)
-        sure = learning or measures.agreement is None or measures.agreement > self._limits.surely_same
+        sure = learning or measures.tiles_lost is None or measures.tiles_lost < self._limits.surely_same
         if fault is None and not frozen and sure:  # what is only nearly a fault must not become the new usual
             self.reference = _learned(self.reference, measures, along, across)
         return Judgement(fault or (Fault.FROZEN if frozen else None), frozen, measures, learning)
@@ -168,7 +171,9 @@ class PictureJudge:
         if now.change is None or fault in (Fault.BLACK, Fault.OVEREXPOSED):
             return None
         usual = self.reference.quiet if self.reference else 0.0
-        return now.still >= 2 and now.change < max(self._limits.frozen_change, self._limits.frozen_ratio * usual)
+        same = now.change < max(self._limits.frozen_change, self._limits.frozen_ratio * usual)
+        self._same_ago = 0 if same else self._same_ago + 1
+        return now.still >= 2 and self._same_ago < MEMORY - 1
 
 
 def _measure(picture: Grey) -> tuple[Measures, Field, Field]:
@@ -185,10 +190,6 @@ def _measure(picture: Grey) -> tuple[Measures, Field, Field]:
     weight = power / (power + 4 * floor)
     scale = weight / (power + 1e-6)
     along, across = (gx * gx - gy * gy) * scale, 2 * gx * gy * scale
-    strong = _strongest(power)
-    coarse = cv2.resize(picture, (SMALL[0] // 4, SMALL[1] // 4), interpolation=cv2.INTER_AREA)
-    coarse = cv2.GaussianBlur(coarse, (0, 0), 1.2)
-    cx, cy = cv2.Sobel(coarse, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8), cv2.Sobel(coarse, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
     measures = Measures(
         mean=float(picture.mean()),
         p95=float(high),
@@ -196,17 +197,23 @@ def _measure(picture: Grey) -> tuple[Measures, Field, Field]:
         bright_share=1.0 - float(histogram[244]),
         noise=noise,
         structure=float((weight > 0.5).mean()),
-        sharpness=strong / (_strongest(cx * cx + cy * cy) + 0.5),
+        sharpness=_sharpness(picture, power),
     )
     return measures, along, across
 
 
-def _strongest(power: Field) -> float:
-    """The gradient at the strongest twentieth of the picture, less what nine in ten have anyway (noise)."""
-    flat = power.ravel()
-    count = len(flat) // 20
-    ordered = np.partition(flat, (len(flat) // 2, len(flat) - count))
-    return float(np.sqrt(max(0.0, ordered[-count:].mean() - 2 * ordered[len(flat) // 2])))
+def _sharpness(picture: Grey, power: Field) -> float:
+    """How steep the fine gradient is where the coarse one is strong: an edge out of focus is as high as before, but wide. Where to look is
+    decided at the coarse scale, where noise has no say, and what noise adds to the fine power is taken off."""
+    coarse = cv2.GaussianBlur(cv2.resize(picture, COARSE, interpolation=cv2.INTER_AREA), (0, 0), 1.2)
+    gx = cv2.Sobel(coarse, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
+    gy = cv2.Sobel(coarse, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
+    coarse_power = gx * gx + gy * gy
+    count = coarse_power.size // 12
+    strong = coarse_power >= np.partition(coarse_power.ravel(), -count)[-count]
+    fine_power = cv2.resize(power, COARSE, interpolation=cv2.INTER_AREA)
+    noise_power = 1.44 * float(np.median(power))  # of noise alone the mean is 1.44 times the median
+    return float(np.sqrt(max(0.0, fine_power[strong].mean() - noise_power) / (coarse_power[strong].mean() + 0.25)))
 
 
 _NOISE_KERNEL = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
@@ -253,7 +260,7 @@ def _relative(now: Measures, usual: Reference, limits: Thresholds) -> Fault | No
         return Fault.NOISY
     if now.agreement < limits.agreement and now.tiles_lost > limits.tiles_lost:
         return Fault.COVERED if now.structure < limits.covered_structure * usual.structure else Fault.TURNED
-    if now.spread < limits.low_contrast_ratio * usual.spread:
+    if now.spread < min(limits.low_contrast_spread, limits.low_contrast_ratio * usual.spread):
         return Fault.LOW_CONTRAST
     if now.sharpness < limits.blurred_ratio * usual.sharpness:
         return Fault.BLURRED

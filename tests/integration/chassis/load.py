@@ -16,7 +16,7 @@ from tests.integration.chassis.world import World
 class Load:
     """Commits a few events every few milliseconds, in turn over `subjects` subjects whose names begin with `prefix`."""
 
-    def __init__(self, world: World, prefix: str, subjects: int = 20, pause_s: float = 0.01, at_once: int = 5) -> None:
+    def __init__(self, world: World, prefix: str, subjects: int = 20, pause_s: float = 0.05, at_once: int = 5) -> None:
         self.world = world
         self.prefix = prefix
         self.subjects = subjects
@@ -47,8 +47,8 @@ class Load:
 
     def await_effects(self, effects: int) -> None:
         """Wait until so many more effects were left: the consumers are in the middle of their work."""
-        goal = len(self.world.effects()) + effects
-        wait_until(lambda: len(self.world.effects()) >= goal, f"{effects} more effects", 60)
+        goal = self.world.effect_count() + effects
+        wait_until(lambda: self.world.effect_count() >= goal, f"{effects} more effects", 60)
 
     def _write(self) -> None:
         numbers = itertools.count()

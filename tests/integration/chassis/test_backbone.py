@@ -67,7 +67,9 @@ def test_events_out_of_order_are_all_handled(live: World) -> None:
 
 def test_a_kombu_consumer_sees_cloudevents(live: World) -> None:
     with live.connection() as connection:
-        queue = kombu.Queue(f"{live.name}.foreign", kombu.Exchange(f"{live.name}.events", passive=True), "#", exclusive=True)
+        queue = kombu.Queue(
+            f"{live.name}.foreign", kombu.Exchange(f"{live.name}.events", passive=True), "#", exclusive=True
+        )
         seen: list[kombu.Message] = []
         with kombu.Consumer(connection, [queue], on_message=seen.append, no_ack=True):
             event_id = live.announce("counted", "seen", note="Tiếng Việt có dấu")
@@ -78,7 +80,12 @@ def test_a_kombu_consumer_sees_cloudevents(live: World) -> None:
     attributes = {name.removeprefix("cloudEvents:"): value for name, value in message.headers.items()}
     assert attributes["specversion"] == "1.0"
     assert attributes["id"] == event_id == message.properties["message_id"]
-    assert attributes["type"] == f"{live.name}.counted.v1" == message.properties["type"] == message.delivery_info["routing_key"]
+    assert (
+        attributes["type"]
+        == f"{live.name}.counted.v1"
+        == message.properties["type"]
+        == message.delivery_info["routing_key"]
+    )
     assert attributes["source"] == f"/{live.name}"
     assert attributes["subject"] == "seen"
     assert attributes["sequence"] == "1"

@@ -38,7 +38,9 @@ def test_a_failing_event_succeeds_later_in_order_while_other_subjects_go_on(live
 def test_a_parked_event_keeps_its_error_without_personal_data(live: World) -> None:
     live.tell("leaking", "fail", times=1000)
     live.announce("counted", "leaking")
-    parked = wait_until(lambda: [row for row in live.waiting() if row.subject == "leaking"], "the event to be parked")[0]
+    parked = wait_until(lambda: [row for row in live.waiting() if row.subject == "leaking"], "the event to be parked")[
+        0
+    ]
 
     assert parked.error_kind == "Told"
     assert "was told to fail for c***@example.vn" in parked.error
@@ -115,9 +117,14 @@ BAD_MESSAGES = {
 
 def test_what_cannot_be_read_is_dead_with_its_bytes_and_others_go_on(live: World) -> None:
     for number, (name, (body, changed, content_type)) in enumerate(BAD_MESSAGES.items()):
-        headers = live.headers("counted", f"bad-{number}") | {f"cloudEvents:{key}": value for key, value in changed.items()}
+        headers = live.headers("counted", f"bad-{number}") | {
+            f"cloudEvents:{key}": value for key, value in changed.items()
+        }
         live.publish(
-            body, {key: value for key, value in headers.items() if value is not None}, f"{live.name}.counted.v1", content_type
+            body,
+            {key: value for key, value in headers.items() if value is not None},
+            f"{live.name}.counted.v1",
+            content_type,
         )
         assert name
     good = live.publish_event("counted", "good-after-bad")

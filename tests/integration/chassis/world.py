@@ -168,6 +168,10 @@ class World:
         """What the handlers left, in the order in which they left it."""
         return self.sql("SELECT * FROM effect WHERE %s IS NULL OR subject = %s ORDER BY id", subject, subject)
 
+    def effect_count(self) -> int:
+        """How many effects there are."""
+        return int(self.sql("SELECT count(*) FROM effect")[0][0])
+
     def effect_ids(self) -> list[str]:
         """The ids of the events that had an effect, in order; an event that had two is there twice."""
         return [str(row.event_id) for row in self.effects()]
@@ -191,8 +195,9 @@ class World:
 
     def await_effects(self, ids: Sequence[str], seconds: float = 60) -> None:
         """Wait until each of these has had an effect, and find that none had two."""
-        wanted = set(ids)
-        wait_until(lambda: wanted <= set(self.effect_ids()), f"effects of {len(wanted)} events", seconds)
+        wanted = list(set(ids))
+        found = "SELECT count(DISTINCT event_id) FROM effect WHERE event_id = ANY(%s::uuid[])"
+        wait_until(lambda: self.sql(found, wanted)[0][0] == len(wanted), f"effects of {len(wanted)} events", seconds)
         seen = self.effect_ids()
         assert len(seen) == len(set(seen)), "an event had two effects"
 
@@ -225,7 +230,11 @@ class World:
         return {f"cloudEvents:{name}": value for name, value in attributes.items() if value is not None}
 
     def publish(
-        self, body: bytes, headers: dict[str, Any], routing_key: str | None = None, content_type: str = "application/json"
+        self,
+        body: bytes,
+        headers: dict[str, Any],
+        routing_key: str | None = None,
+        content_type: str = "application/json",
     ) -> None:
         """Publish a message of any shape to this service's exchange, confirmed."""
         key = routing_key or headers.get("cloudEvents:type") or f"{self.name}.counted.v1"

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg2
 import pytest
+
 from dossier.domain import interruptions, lifecycle
 from dossier.domain.dossiers import Channel
 from dossier.domain.instants import VIETNAM
 from infra.local.stack import Stack
-
 from tests.conditions import wait_until
-from tests.integration.dossier.watching import World, make_template
+from tests.integration.dossier.watching import World, make_template, outbox_closed
 
 LONG_AGO = datetime.datetime(2026, 3, 2, 9, 0, tzinfo=VIETNAM)  # a Monday: due on Monday 16/3/2026 at 9:00
 NOW = datetime.datetime.now(VIETNAM)
@@ -34,14 +32,6 @@ def world(template: Stack, tmp_path: Path) -> Iterator[World]:
     made.close()
 
 
-@contextlib.contextmanager
-def outbox_closed(world: World) -> Iterator[None]:
-    """Nobody can announce anything meanwhile: a scheduler stands in the middle of its transaction."""
-    with contextlib.closing(psycopg2.connect(world.stack.database_url("postgres", world.name))) as connection:
-        connection.cursor().execute("LOCK TABLE outbox IN EXCLUSIVE MODE")
-        yield
-
-
 def test_a_restart_says_what_fell_due_meanwhile_with_its_own_moment(world: World) -> None:
     (code,) = world.accepted(LONG_AGO)
     world.run("scheduler")
@@ -50,9 +40,9 @@ def test_a_restart_says_what_fell_due_meanwhile_with_its_own_moment(world: World
     assert event["due_at"] == "2026-03-16T09:00:00+07:00"
     assert event["at"] == "2026-03-17T00:00:00+07:00", "by date: the midnight that ends the due date"
     assert world.said("due_soon", code) == [], "a warning after the breach is no warning"
-    assert [row.fact for row in world.sql("SELECT fact FROM dossier_history WHERE code = %s ORDER BY id", code)][-1] == (
-        "DossierOverdue"
-    )
+    assert [row.fact for row in world.sql("SELECT fact FROM dossier_history WHERE code = %s ORDER BY id", code)][
+        -1
+    ] == ("DossierOverdue")
 
 
 def test_two_schedulers_say_each_promise_once(world: World) -> None:
@@ -93,7 +83,9 @@ def test_a_pause_before_the_moment_prevents_it_and_a_resume_brings_it_back(world
 def test_a_clock_that_is_moved_back_and_forth_says_nothing_twice(world: World) -> None:
     (code,) = world.accepted(NOW)
     world.run("scheduler")
-    (due,) = world.sql("SELECT fires_at - pg_catalog.now() + interval '1 s' AS ahead FROM promise WHERE kind = 'due_soon'")
+    (due,) = world.sql(
+        "SELECT fires_at - pg_catalog.now() + interval '1 s' AS ahead FROM promise WHERE kind = 'due_soon'"
+    )
     world.move_clock(str(due.ahead))
     wait_until(lambda: world.said("due_soon", code), "due soon")
     world.move_clock("60 days")
@@ -110,7 +102,9 @@ def test_a_breach_is_said_within_five_seconds(world: World) -> None:
     world.accepted(NOW)
     world.run("scheduler")
     world.sql("UPDATE promise SET fires_at = now() + interval '2 s' WHERE kind = 'overdue'")
-    said = "SELECT extract(epoch FROM said_at - fires_at) AS late_s FROM promise WHERE kind = 'overdue' AND state = 'said'"
+    said = (
+        "SELECT extract(epoch FROM said_at - fires_at) AS late_s FROM promise WHERE kind = 'overdue' AND state = 'said'"
+    )
     (row,) = wait_until(lambda: world.sql(said), "overdue")
     assert 0 <= row.late_s < 5
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
+
 from chassis.auth import create_key
 from chassis.context import Caller, Context, new_id, running
 from chassis.database import Database, Tx
@@ -22,8 +23,8 @@ from dossier import catalogue, desk
 from dossier.domain import interruptions, lifecycle
 from dossier.domain.dossiers import Channel
 from dossier.store import Person
+from infra.local.processes import environment as environment_of
 from infra.local.stack import ROOT, Stack
-
 from tests.conditions import wait_until
 from tests.integration.chassis.processes import Process
 
@@ -55,7 +56,9 @@ def make_template(stack: Stack) -> None:
     execute(admin, f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)")
     execute(admin, f"CREATE DATABASE {TEMPLATE} OWNER dossier_owner")
     dossier(stack, "migrate", MIGRATION_DATABASE_URL=stack.database_url("dossier_owner", TEMPLATE))
-    dossier(stack, "catalogue", "load", "infra/seed/province.json", DATABASE_URL=stack.database_url("dossier", TEMPLATE))
+    dossier(
+        stack, "catalogue", "load", "infra/seed/province.json", DATABASE_URL=stack.database_url("dossier", TEMPLATE)
+    )
     execute(stack.database_url("postgres", TEMPLATE), MOVABLE_CLOCK)
 
 
@@ -95,14 +98,14 @@ class World:
 
     def start(self, job: str, **environment: str) -> Process:
         """Start a process of the service without waiting for it."""
-        values = {
+        values = environment_of(self.stack, "dossier") | {
             "PYTHONPATH": str(ROOT / "services" / "dossier"),
             "DATABASE_URL": self.url,
-            "AMQP_URL": self.stack.amqp_url("dossier"),
             "OIDC_ISSUER": "http://127.0.0.1:9/issuer",
             "OIDC_AUDIENCE": "ioc",
             "OIDC_JWKS_URL": "http://127.0.0.1:9/jwks",
             "HTTP_WORKERS": "1",
+            "DOSSIER_LOOKUP_KEY": "a key of the tests of 32 characters",
             "SCHEDULER_POLL_S": "0.1",
         }
         log = self.folder / f"{job}-{next(self.numbers)}.log"
@@ -203,3 +206,11 @@ class World:
             " AND wait_event_type = 'Lock'", self.name,
         )  # fmt: skip
         return len(rows) >= sessions
+
+
+@contextlib.contextmanager
+def outbox_closed(world: World) -> Iterator[None]:
+    """Nobody can announce anything meanwhile: a scheduler stands in the middle of its transaction."""
+    with contextlib.closing(psycopg2.connect(world.stack.database_url("postgres", world.name))) as connection:
+        connection.cursor().execute("LOCK TABLE outbox IN EXCLUSIVE MODE")
+        yield

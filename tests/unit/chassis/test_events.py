@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import uuid
@@ -102,10 +103,8 @@ def test_what_is_no_event_of_ours_is_undecodable(broken: Message) -> None:
 @given(st.binary(max_size=200), st.dictionaries(st.text(max_size=10), st.text(max_size=20)))
 def test_no_bytes_and_no_headers_raise_anything_else(body: bytes, headers: dict[str, str]) -> None:
     for candidate in (message(body), Message(body, headers), message(**{"subject": str(headers)})):
-        try:
+        with contextlib.suppress(Undecodable):
             decode(candidate, READERS)
-        except Undecodable:
-            pass
 
 
 @given(

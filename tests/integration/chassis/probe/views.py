@@ -61,7 +61,9 @@ def list_things(tx: Tx, query: dict[str, Any]) -> dict[str, Any]:
     """Things, oldest first."""
     values = {"after": paging.decode(query["cursor"], 0), "limit": query["limit"] + 1}
     sql = "SELECT * FROM thing WHERE id > %(after)s ORDER BY id LIMIT %(limit)s"
-    return paging.page([dict(row._mapping) for row in tx.exec_driver_sql(sql, values)], query["limit"], lambda r: r["id"])
+    return paging.page(
+        [dict(row._mapping) for row in tx.exec_driver_sql(sql, values)], query["limit"], lambda r: r["id"]
+    )
 
 
 @blueprint.route("/v1/things", methods=["POST"])

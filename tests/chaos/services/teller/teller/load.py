@@ -50,6 +50,8 @@ class Till:
         self.numbers = itertools.count()
         self.lock = threading.Lock()
         self.due = time.monotonic()
+        self.open = threading.Event()  # closed by SIGUSR1, open again by SIGUSR2
+        self.open.set()
 
     def next(self) -> tuple[float, random.Random]:
         """When the next transaction is due, and the randomness that belongs to its number."""
@@ -86,6 +88,7 @@ class Clerk(threading.Thread):
 
     def run(self) -> None:
         while True:
+            self.till.open.wait()
             due, dice = self.till.next()
             if self.stopping.wait(max(0.0, due - time.monotonic())):
                 return
@@ -122,14 +125,15 @@ class Clerk(threading.Thread):
 @click.option("--receipts", type=click.Path(path_type=Path), required=True, help="File that outcomes are added to.")
 @click.pass_obj
 def load(service: Service, seed: str, rate: float, accounts: int, failing: float, receipts: Path) -> None:
-    """Deposit until SIGTERM."""
+    """Deposit until SIGTERM; SIGUSR1 makes a pause, which SIGUSR2 ends."""
     start(service, "load")
     stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    till = Till(seed, rate, accounts, failing)
+    signal.signal(signal.SIGTERM, lambda *_: (stopping.set(), till.open.set()))
+    signal.signal(signal.SIGUSR1, lambda *_: till.open.clear())
+    signal.signal(signal.SIGUSR2, lambda *_: till.open.set())
     database = open_database(service, "load")
     file = os.open(receipts, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    till = Till(seed, rate, accounts, failing)
     clerks = [Clerk(number, till, database, file, stopping) for number in range(THREADS)]
     for clerk in clerks:
         clerk.start()
