@@ -52,7 +52,6 @@ class Clips:
     def __init__(self, folder: Path, encoder: str) -> None:
         self._folder, self._encoder = folder, encoder
         self._loaded: dict[str, list[tuple[GLib.Bytes, bool]]] = {}
-        self._making = threading.Lock()
 
     def name(self, camera: Camera, stream: str, fault: str | None) -> str:
         seen = "-".join(part for part in (camera.place, camera.condition, fault, stream) if part)
@@ -63,14 +62,18 @@ class Clips:
         return self._loaded.get(name)
 
     def prepare(self, *names: str) -> None:
-        """Encodes and loads what is missing; may take seconds for each."""
-        with self._making:
-            missing = [n for n in names if n not in self._loaded and not (self._folder / n).exists()]
-            if missing:
-                subprocess.run([self._encoder, "-m", "infra.simulators.cameras.clips", str(self._folder), *missing], check=True)
-            for name in names:
-                if name not in self._loaded:
-                    self._loaded[name] = _units((self._folder / name).read_bytes(), name.endswith("h265"))
+        """Encodes and loads what is missing; may take seconds for each. Several threads may prepare different clips at once."""
+        missing = [n for n in names if n not in self._loaded and not (self._folder / n).exists()]
+        if missing:
+            subprocess.run([self._encoder, "-m", "infra.simulators.cameras.clips", str(self._folder), *missing], check=True)
+        for name in names:
+            if name not in self._loaded:
+                self._loaded[name] = _units((self._folder / name).read_bytes(), name.endswith("h265"))
+
+    def prepare_later(self, name: str) -> None:
+        """Prepares it in the background; until then what was shown before is shown on."""
+        if name not in self._loaded:
+            threading.Thread(target=self.prepare, args=(name,), daemon=True).start()
 
 
 def _units(data: bytes, hevc: bool) -> list[tuple[GLib.Bytes, bool]]:
@@ -104,6 +107,8 @@ class Feed:
         self._at = self._pushed = self._ticks = self._lag_ns = 0
         self._zero_ns = time.monotonic_ns()
         self.audio, self.video = audio, video
+        if self.camera.fault in faults.PICTURE:
+            self._clips.prepare_later(self._clips.name(self.camera, self.stream, self.camera.fault))
 
     def close(self) -> None:
         self.video = self.audio = None
@@ -249,10 +254,13 @@ class Cameras:
         camera = self.by_id[camera_id]
         if fault is not None and fault not in faults.ALL:
             raise ValueError(fault)
+        if fault in faults.PICTURE:
+            self.clips.prepare(self.clips.name(camera, "sub", fault))
         with self._lock:
             if fault in faults.PICTURE:
-                self.clips.prepare(self.clips.name(camera, "sub", fault))
-                threading.Thread(target=self.clips.prepare, args=(self.clips.name(camera, "main", fault),), daemon=True).start()
+                for feed in self.feeds:
+                    if feed.camera is camera and feed.stream == "main" and feed.video is not None:
+                        self.clips.prepare_later(self.clips.name(camera, "main", fault))
             was, camera.fault, camera.since = camera.fault, fault, time.time()
             if self._auth is not None and "wrong-password" in (was, fault):
                 self._allow(self._auth, camera, secrets.token_hex(8) if fault else camera.password, self._digest)

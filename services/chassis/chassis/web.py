@@ -68,8 +68,8 @@ class Api(flask_smorest.Api):
             else None
         )
         headers = dict((getattr(error, "data", None) or {}).get("headers") or {})
-        if isinstance(error.get_response(), Response) and "Allow" in error.get_response().headers:
-            headers["Allow"] = error.get_response().headers["Allow"]
+        if allow := error.get_response().headers.get("Allow"):
+            headers["Allow"] = allow
         status = error.code or 500
         return answer(
             Problem(status, error.name, None if errors else error.description, errors=errors, headers=headers)
