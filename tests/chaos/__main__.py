@@ -47,9 +47,8 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--patience", type=float, default=120, help="seconds without progress that draining may have (default 120)"
     )
-    words = {"metavar": "WORD", "action": "append", "default": []}
-    parser.add_argument("--only", **words, help="only faults whose kind has one of these words")
-    parser.add_argument("--skip", **words, help="no faults whose kind has one of these words")
+    for name, means in (("--only", "only faults of a kind or a target with this word"), ("--skip", "none with this")):
+        parser.add_argument(name, metavar="WORD", action="append", default=[], help=f"{means}; may be repeated")
     parser.add_argument("--plan", action="store_true", help="print the faults of this seed and stop")
     parser.add_argument("--keep", action="store_true", help="leave the servers running")
     return parser.parse_args(arguments)
@@ -58,9 +57,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
 def main(arguments: list[str]) -> int:
     """One run; returns the exit code."""
     chosen = options(arguments)
-    faults = schedule.plan(chosen.seed, chosen.seconds)
-    faults = [fault for fault in faults if not chosen.only or any(word in fault.kind for word in chosen.only)]
-    faults = [fault for fault in faults if not any(word in fault.kind for word in chosen.skip)]
+    faults = schedule.plan(chosen.seed, chosen.seconds, schedule.deck(chosen.only, chosen.skip))
     if chosen.plan:
         for fault in faults:
             print(f"{fault.at_s:7.2f} s  {fault}")

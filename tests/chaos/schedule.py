@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from collections.abc import Sequence
 
 from tests.chaos.children import RELAYS, ROSTER, WORKERS
 
@@ -71,14 +72,23 @@ DECK = (
 )
 
 
-def plan(seed: int, seconds: float) -> list[Fault]:
-    """Round after round, each kind of the deck once in a random order; the first round always fits in."""
+def deck(only: Sequence[str] = (), skip: Sequence[str] = ()) -> list[Card]:
+    """The cards whose kind or targets have one of the words of `only` (none: all), and none of those of `skip`."""
+    told = {card: f"{card.kind} {' '.join(card.targets)}" for card in DECK}
+    chosen = [card for card in DECK if not only or any(word in told[card] for word in only)]
+    return [card for card in chosen if not any(word in told[card] for word in skip)]
+
+
+def plan(seed: int, seconds: float, cards: Sequence[Card] = DECK) -> list[Fault]:
+    """Round after round, each card once in a random order; the first round always fits in."""
+    if not cards:
+        return []
     dice = random.Random(f"faults/{seed}")
-    step = max(CLOSEST_S, min(EVERY_S, (seconds - FIRST_S) / len(DECK)))
+    step = max(CLOSEST_S, min(EVERY_S, (seconds - FIRST_S) / len(cards)))
     faults: list[Fault] = []
     at_s = FIRST_S
     while at_s < seconds:
-        for card in dice.sample(DECK, len(DECK)):
+        for card in dice.sample(cards, len(cards)):
             if at_s < seconds:
                 faults.append(card.draw(dice, at_s + dice.uniform(0.0, 0.5 * step)))
             at_s += step

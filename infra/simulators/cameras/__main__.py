@@ -62,12 +62,20 @@ def _serve(arguments: argparse.Namespace) -> None:
     clips.prepare(*dict.fromkeys(clips.name(camera, stream, None) for camera in cameras for stream in server.STREAMS))
     served = server.Cameras(arguments.host, arguments.port, cameras, clips, arguments.auth)
     served.start()
-    web = control.serve(arguments.host, arguments.control_port or arguments.port + 1, served, onvif.Onvif(f"rtsp://{arguments.host}:{arguments.port}"))
+    web = control.serve(
+        arguments.host,
+        arguments.control_port or arguments.port + 1,
+        served,
+        onvif.Onvif(f"rtsp://{arguments.host}:{arguments.port}"),
+    )
     threading.Thread(target=web.serve_forever, daemon=True).start()
     loop = server.GLib.MainLoop()
     for number in (signal.SIGTERM, signal.SIGINT):
         server.GLib.unix_signal_add(server.GLib.PRIORITY_HIGH, number, loop.quit)
-    print(f"ready: {len(cameras)} cameras on rtsp://{arguments.host}:{arguments.port}, control on {web.server_address[1]}", flush=True)
+    print(
+        f"ready: {len(cameras)} cameras on rtsp://{arguments.host}:{arguments.port}, control on {web.server_address[1]}",
+        flush=True,
+    )
     loop.run()
     os._exit(0)  # pipelines of clients that still watch are not waited for
 

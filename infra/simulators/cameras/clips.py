@@ -88,7 +88,11 @@ def encode(images: Iterator[scenes.Image], stream: Stream, codec: str = "h264") 
     keys = stream.fps * stream.key_interval_s
     if codec == "h264":
         fixed = f"aud=1:keyint={keys}:min-keyint={keys}:scenecut=0:bframes=0:repeat-headers=1:vbv-maxrate={stream.bit_rate // 500}:vbv-bufsize={stream.bit_rate // 500}"
-        encoder.options = {"preset": "veryfast", "tune": "zerolatency", "x264-params": fixed + ":threads=1:sliced-threads=0"}
+        encoder.options = {
+            "preset": "veryfast",
+            "tune": "zerolatency",
+            "x264-params": fixed + ":threads=1:sliced-threads=0",
+        }
     else:
         fixed = f"aud=1:keyint={keys}:min-keyint={keys}:scenecut=0:bframes=0:repeat-headers=1:log-level=none:pools=1:frame-threads=1"
         encoder.options = {"preset": "ultrafast", "tune": "zerolatency", "x265-params": fixed}

@@ -56,7 +56,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer(404, {"error": "PUT or DELETE /cameras/<id>/fault"})
         try:
             camera = self.cameras.command(parts[1], fault)
-            self.onvif.notify(camera.id, "RuleEngine/TamperDetector/Tamper", "IsTamper", fault in ("cover", "turn", "black"))
+            self.onvif.notify(
+                camera.id, "RuleEngine/TamperDetector/Tamper", "IsTamper", fault in ("cover", "turn", "black")
+            )
             return self._answer(200, self._state(camera))
         except KeyError:
             return self._answer(404, {"error": "no such camera", "cameras": list(self.cameras.by_id)})

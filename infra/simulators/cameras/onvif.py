@@ -7,7 +7,7 @@ import hashlib
 import re
 import threading
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -51,7 +51,7 @@ class Onvif:
 
     def notify(self, camera_id: str, topic: str, name: str, value: bool) -> None:
         """The camera notices something."""
-        stamp = _iso(datetime.now(timezone.utc))
+        stamp = _iso(datetime.now(UTC))
         message = (
             f'<wsnt:NotificationMessage><wsnt:Topic Dialect="http://www.onvif.org/ver10/tev/topicExpression/ConcreteSet">tns1:{topic}</wsnt:Topic>'
             f'<wsnt:Message><tt:Message UtcTime="{stamp}" PropertyOperation="Changed"><tt:Source><tt:SimpleItem Name="Source" Value="0"/></tt:Source>'
@@ -63,7 +63,7 @@ class Onvif:
                 self._new.notify_all()
 
     def _GetSystemDateAndTime(self, camera: Any, text: str, base: str) -> str:
-        now = datetime.now(timezone.utc) + timedelta(seconds=SKEW_S if camera.fault == "skew" else 0)
+        now = datetime.now(UTC) + timedelta(seconds=SKEW_S if camera.fault == "skew" else 0)
         return (
             "<tds:GetSystemDateAndTimeResponse><tds:SystemDateAndTime><tt:DateTimeType>NTP</tt:DateTimeType><tt:DaylightSavings>false"
             f"</tt:DaylightSavings><tt:UTCDateTime><tt:Time><tt:Hour>{now.hour}</tt:Hour><tt:Minute>{now.minute}</tt:Minute><tt:Second>{now.second}"
@@ -102,7 +102,10 @@ class Onvif:
     def _GetStreamUri(self, camera: Any, text: str, base: str) -> str:
         token = re.search(r"ProfileToken>\s*(\w+)", text)
         # As some cameras do, the answer repeats the credentials: whoever reads it must strip them.
-        uri = self._rtsp.replace("rtsp://", f"rtsp://{camera.id}:leaked@") + f"/{camera.id}/{token[1] if token else 'main'}"
+        uri = (
+            self._rtsp.replace("rtsp://", f"rtsp://{camera.id}:leaked@")
+            + f"/{camera.id}/{token[1] if token else 'main'}"
+        )
         return (
             f"<trt:GetStreamUriResponse><trt:MediaUri><tt:Uri>{escape(uri)}</tt:Uri><tt:InvalidAfterConnect>false</tt:InvalidAfterConnect>"
             "<tt:InvalidAfterReboot>false</tt:InvalidAfterReboot><tt:Timeout>PT0S</tt:Timeout></trt:MediaUri></trt:GetStreamUriResponse>"
@@ -111,7 +114,7 @@ class Onvif:
     def _CreatePullPointSubscription(self, camera: Any, text: str, base: str) -> str:
         with self._new:
             self._queues[camera.id] = []
-        now = datetime.now(timezone.utc)
+        now = datetime.now(UTC)
         return (
             f"<tev:CreatePullPointSubscriptionResponse><tev:SubscriptionReference><wsa:Address>{base}/events_service</wsa:Address>"
             f"</tev:SubscriptionReference><wsnt:CurrentTime>{_iso(now)}</wsnt:CurrentTime><wsnt:TerminationTime>"
@@ -128,14 +131,14 @@ class Onvif:
             messages = self._queues.get(camera.id) or []
             if messages:
                 self._queues[camera.id] = []
-        now = datetime.now(timezone.utc)
+        now = datetime.now(UTC)
         return (
             f"<tev:PullMessagesResponse><tev:CurrentTime>{_iso(now)}</tev:CurrentTime><tev:TerminationTime>"
             f"{_iso(now + timedelta(seconds=self._grant_s))}</tev:TerminationTime>{''.join(messages)}</tev:PullMessagesResponse>"
         )
 
     def _Renew(self, camera: Any, text: str, base: str) -> str:
-        now = datetime.now(timezone.utc)
+        now = datetime.now(UTC)
         return (
             f"<wsnt:RenewResponse><wsnt:TerminationTime>{_iso(now + timedelta(seconds=self._grant_s))}</wsnt:TerminationTime>"
             f"<wsnt:CurrentTime>{_iso(now)}</wsnt:CurrentTime></wsnt:RenewResponse>"

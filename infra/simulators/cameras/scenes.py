@@ -53,7 +53,9 @@ def _bricks(image: Image, x0: int, y0: int, x1: int, y1: int, rng: np.random.Gen
             shade = int(rng.integers(-16, 16))
             left, right = max(x + 1, x0), min(x + 39, x1)
             if right > left:
-                cv2.rectangle(image, (left, y + 1), (right, min(y + 17, y1)), (96 + shade, 116 + shade, 150 + shade), -1)
+                cv2.rectangle(
+                    image, (left, y + 1), (right, min(y + 17, y1)), (96 + shade, 116 + shade, 150 + shade), -1
+                )
 
 
 def _windows(image: Image, x0: int, y0: int, columns: int, rows: int, rng: np.random.Generator) -> None:
@@ -73,7 +75,13 @@ def _trees(image: Image, spots: list[tuple[int, int, int]], rng: np.random.Gener
         for _ in range(90):
             dx, dy = rng.normal(0, size / 3), rng.normal(0, size / 4)
             green = int(rng.integers(50, 140))
-            cv2.circle(image, (int(x + dx), int(y - size * 1.2 + dy)), int(rng.integers(size // 14 + 2, size // 7 + 4)), (30, green, 40), -1)
+            cv2.circle(
+                image,
+                (int(x + dx), int(y - size * 1.2 + dy)),
+                int(rng.integers(size // 14 + 2, size // 7 + 4)),
+                (30, green, 40),
+                -1,
+            )
 
 
 def _ground(image: Image, horizon: int, colour: tuple[int, int, int], rng: np.random.Generator, tiles: bool) -> None:
@@ -84,10 +92,23 @@ def _ground(image: Image, horizon: int, colour: tuple[int, int, int], rng: np.ra
             y = int(horizon + (height - horizon) * rng.random() ** 0.6)
             size = 1 + (y - horizon) // 90
             shade = int(rng.integers(-34, 34))
-            cv2.circle(image, (int(rng.integers(0, width)), y), size, tuple(int(np.clip(c + shade, 0, 255)) for c in colour), -1)
+            cv2.circle(
+                image,
+                (int(rng.integers(0, width)), y),
+                size,
+                tuple(int(np.clip(c + shade, 0, 255)) for c in colour),
+                -1,
+            )
         return
     for index in range(-30, 60):
-        cv2.line(image, (width // 2 + (index - 15) * 60, horizon), (width // 2 + (index - 15) * 330, height), (120, 125, 128), 2, cv2.LINE_AA)
+        cv2.line(
+            image,
+            (width // 2 + (index - 15) * 60, horizon),
+            (width // 2 + (index - 15) * 330, height),
+            (120, 125, 128),
+            2,
+            cv2.LINE_AA,
+        )
     y, step = float(horizon), 6.0
     while y < height:
         cv2.line(image, (0, int(y)), (width, int(y)), (120, 125, 128), 2, cv2.LINE_AA)
@@ -120,9 +141,19 @@ def _corridor(image: Image, rng: np.random.Generator) -> None:
             a, b = side * (reach - near * (reach - 90)), side * (reach - far * (reach - 90))
             ga, gb = abs(a) / 90, abs(b) / 90
             colour = (70 + int(rng.integers(0, 40)), 90, 120)
-            _fill(image, [(cx + a, cy - 40 * ga), (cx + b, cy - 40 * gb), (cx + b, cy + 82 * gb), (cx + a, cy + 82 * ga)], colour)
+            _fill(
+                image,
+                [(cx + a, cy - 40 * ga), (cx + b, cy - 40 * gb), (cx + b, cy + 82 * gb), (cx + a, cy + 82 * ga)],
+                colour,
+            )
             middle = (a + b) / 2
-            cv2.rectangle(image, (int(cx + middle) - 9, int(cy - 48 * ga)), (int(cx + middle) + 9, int(cy - 44 * ga)), (245, 245, 245), -1)
+            cv2.rectangle(
+                image,
+                (int(cx + middle) - 9, int(cy - 48 * ga)),
+                (int(cx + middle) + 9, int(cy - 44 * ga)),
+                (245, 245, 245),
+                -1,
+            )
     for index in range(6):
         y = int(cy - 90 - 60 * 1.55**index)
         half = int(14 * 1.5**index)
@@ -151,7 +182,11 @@ def _yard(image: Image, rng: np.random.Generator) -> None:
 def _gate(image: Image, rng: np.random.Generator) -> None:
     width, height = WORLD
     image[:430] = np.linspace((240, 215, 180), (228, 226, 220), 430)[:, None, :].astype(np.uint8)
-    _fill(image, [(0, 430), (300, 300), (700, 390), (1100, 260), (1700, 380), (2100, 290), (width, 400), (width, 480), (0, 480)], (110, 140, 100))
+    _fill(
+        image,
+        [(0, 430), (300, 300), (700, 390), (1100, 260), (1700, 380), (2100, 290), (width, 400), (width, 480), (0, 480)],
+        (110, 140, 100),
+    )
     _ground(image, 450, (105, 112, 116), rng, tiles=False)
     _fill(image, [(620, 460), (980, 460), (1700, height), (-60, height)], (86, 88, 90))
     for index in range(7):
@@ -183,7 +218,9 @@ def _lobby(image: Image, rng: np.random.Generator) -> None:
         x = 360 + index * 125
         cv2.rectangle(image, (x, 220), (x + 92, 350), (235, 238, 240), -1)
         for line in range(7):
-            cv2.line(image, (x + 10, 236 + line * 15), (x + int(rng.integers(45, 84)), 236 + line * 15), (90, 90, 90), 3)
+            cv2.line(
+                image, (x + 10, 236 + line * 15), (x + int(rng.integers(45, 84)), 236 + line * 15), (90, 90, 90), 3
+            )
     for index in range(9):
         x = 1080 + index * 130
         cv2.rectangle(image, (x, 640), (x + 90, 720), (140, 90, 50), -1)
@@ -197,18 +234,53 @@ def _person(image: Image, x: float, foot: float, size: float, phase: float, colo
     """A walking figure of the given height in pixels whose feet stand at (x, foot)."""
     swing = math.sin(phase) * size * 0.12
     for side in (-1, 1):
-        cv2.line(image, (int(x), int(foot - size * 0.45)), (int(x + side * swing), int(foot)), (50, 48, 46), max(2, int(size * 0.09)), cv2.LINE_AA)
-    cv2.ellipse(image, (int(x), int(foot - size * 0.62)), (max(2, int(size * 0.14)), max(3, int(size * 0.24))), 0, 0, 360, colour, -1, cv2.LINE_AA)
-    cv2.line(image, (int(x), int(foot - size * 0.75)), (int(x + swing * 1.4), int(foot - size * 0.45)), colour, max(2, int(size * 0.07)), cv2.LINE_AA)
+        cv2.line(
+            image,
+            (int(x), int(foot - size * 0.45)),
+            (int(x + side * swing), int(foot)),
+            (50, 48, 46),
+            max(2, int(size * 0.09)),
+            cv2.LINE_AA,
+        )
+    cv2.ellipse(
+        image,
+        (int(x), int(foot - size * 0.62)),
+        (max(2, int(size * 0.14)), max(3, int(size * 0.24))),
+        0,
+        0,
+        360,
+        colour,
+        -1,
+        cv2.LINE_AA,
+    )
+    cv2.line(
+        image,
+        (int(x), int(foot - size * 0.75)),
+        (int(x + swing * 1.4), int(foot - size * 0.45)),
+        colour,
+        max(2, int(size * 0.07)),
+        cv2.LINE_AA,
+    )
     cv2.circle(image, (int(x), int(foot - size * 0.92)), max(2, int(size * 0.085)), (150, 180, 214), -1, cv2.LINE_AA)
-    cv2.ellipse(image, (int(x), int(foot - size * 0.955)), (max(2, int(size * 0.085)), max(1, int(size * 0.05))), 0, 180, 360, (30, 30, 30), -1)
+    cv2.ellipse(
+        image,
+        (int(x), int(foot - size * 0.955)),
+        (max(2, int(size * 0.085)), max(1, int(size * 0.05))),
+        0,
+        180,
+        360,
+        (30, 30, 30),
+        -1,
+    )
 
 
 def _truck(image: Image, x: float, y: float, scale: float) -> None:
     s = scale
     cv2.rectangle(image, (int(x), int(y - 190 * s)), (int(x + 380 * s), int(y - 30 * s)), (150, 120, 60), -1)
     for rib in range(1, 8):
-        cv2.line(image, (int(x + rib * 47 * s), int(y - 186 * s)), (int(x + rib * 47 * s), int(y - 34 * s)), (120, 92, 40), 3)
+        cv2.line(
+            image, (int(x + rib * 47 * s), int(y - 186 * s)), (int(x + rib * 47 * s), int(y - 34 * s)), (120, 92, 40), 3
+        )
     cv2.rectangle(image, (int(x + 390 * s), int(y - 150 * s)), (int(x + 490 * s), int(y - 30 * s)), (60, 60, 190), -1)
     cv2.rectangle(image, (int(x + 425 * s), int(y - 138 * s)), (int(x + 480 * s), int(y - 95 * s)), (200, 190, 170), -1)
     for wheel in (70, 150, 430):
@@ -228,7 +300,14 @@ def _populate(image: Image, look: Look, t: float, offset: tuple[int, int]) -> No
         along = 2 * turn if turn < 0.5 else 2 - 2 * turn
         x = (100 + along * 1200) if look.place != "corridor" else (760 + (along - 0.5) * (160 + 700 * depth))
         foot = 560 + 320 * depth
-        _person(image, x - offset[0], foot - offset[1], 90 + 190 * depth, t * 8 + index, COLOURS[(index + look.seed) % len(COLOURS)])
+        _person(
+            image,
+            x - offset[0],
+            foot - offset[1],
+            90 + 190 * depth,
+            t * 8 + index,
+            COLOURS[(index + look.seed) % len(COLOURS)],
+        )
     for index in range(look.trucks):
         turn = (t / look.period_s + index / max(1, look.trucks)) % 1.0
         if turn < 0.45:
@@ -247,7 +326,10 @@ def _light(image: Image, look: Look, night: float) -> Image:
 @lru_cache(maxsize=8)
 def _lamp(height: int, width: int) -> NDArray[np.float32]:
     yy, xx = np.mgrid[0:height, 0:width].astype(np.float32)
-    return (0.12 + 0.55 * np.exp(-(((xx - width * 0.5) / (width * 0.38)) ** 2 + ((yy - height * 0.6) / (height * 0.45)) ** 2)))[:, :, None]
+    return (
+        0.12
+        + 0.55 * np.exp(-(((xx - width * 0.5) / (width * 0.38)) ** 2 + ((yy - height * 0.6) / (height * 0.45)) ** 2))
+    )[:, :, None]
 
 
 def _rain(image: Image, rng: np.random.Generator) -> Image:
@@ -323,5 +405,14 @@ def caption(image: Image, text: str) -> Image:
     """Writes the camera's on-screen text, as cameras do, into the upper left corner (ASCII only: it is the camera's own font)."""
     scale = image.shape[1] / 1280
     for colour, thick in (((0, 0, 0), 5), ((255, 255, 255), 2)):
-        cv2.putText(image, text, (int(24 * scale), int(48 * scale)), cv2.FONT_HERSHEY_SIMPLEX, 1.1 * scale, colour, max(1, int(thick * scale)), cv2.LINE_AA)
+        cv2.putText(
+            image,
+            text,
+            (int(24 * scale), int(48 * scale)),
+            cv2.FONT_HERSHEY_SIMPLEX,
+            1.1 * scale,
+            colour,
+            max(1, int(thick * scale)),
+            cv2.LINE_AA,
+        )
     return image

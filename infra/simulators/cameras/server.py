@@ -65,7 +65,9 @@ class Clips:
         """Encodes and loads what is missing; may take seconds for each. Several threads may prepare different clips at once."""
         missing = [n for n in names if n not in self._loaded and not (self._folder / n).exists()]
         if missing:
-            subprocess.run([self._encoder, "-m", "infra.simulators.cameras.clips", str(self._folder), *missing], check=True)
+            subprocess.run(
+                [self._encoder, "-m", "infra.simulators.cameras.clips", str(self._folder), *missing], check=True
+            )
         for name in names:
             if name not in self._loaded:
                 self._loaded[name] = _units((self._folder / name).read_bytes(), name.endswith("h265"))
@@ -134,7 +136,9 @@ class Feed:
 
     def _next_unit(self) -> GLib.Bytes:
         wanted = self.camera.fault if self.camera.fault in faults.PICTURE else None
-        if not self._units or self._at >= len(self._units) or self._units[self._at][1]:  # scenes change at key frames only
+        if (
+            not self._units or self._at >= len(self._units) or self._units[self._at][1]
+        ):  # scenes change at key frames only
             units = self._clips.ready(self._clips.name(self.camera, self.stream, wanted))
             if units is not None and units is not self._units:
                 self._units, self._at = units, 0
@@ -217,14 +221,20 @@ class Cameras:
             auth.remove_digest(camera.id)
             auth.add_digest(camera.id, password, token)
         else:
-            auth.remove_basic(self._basic.get(camera.id, "")) if hasattr(self, "_basic") else setattr(self, "_basic", {})
+            auth.remove_basic(self._basic.get(camera.id, "")) if hasattr(self, "_basic") else setattr(
+                self, "_basic", {}
+            )
             self._basic[camera.id] = GstRtspServer.RTSPAuth.make_basic(camera.id, password)
             auth.add_basic(self._basic[camera.id], token)
 
     def _mount(self, feed: Feed) -> None:
         factory = Factory(feed)
         if self._auth is not None:
-            factory.add_role_from_structure(Gst.Structure.new_from_string(f"{feed.camera.id},media.factory.access=true,media.factory.construct=true"))
+            factory.add_role_from_structure(
+                Gst.Structure.new_from_string(
+                    f"{feed.camera.id},media.factory.access=true,media.factory.construct=true"
+                )
+            )
         self._server.get_mount_points().add_factory(f"/{feed.camera.id}/{feed.stream}", factory)
 
     def _on_client(self, _server: Any, client: Any) -> None:

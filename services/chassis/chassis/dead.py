@@ -26,6 +26,7 @@ INSERT INTO parked_event (consumer, event_id, type, subject, body, headers, cont
 VALUES (%(consumer)s, %(event_id)s, %(type)s, %(subject)s, %(body)s, %(headers)s, %(content_type)s, %(state)s,
         %(attempts)s, now() + make_interval(secs => %(wait_s)s), %(error_kind)s, %(error)s,
         CASE WHEN %(state)s = 'dead' THEN now() END)
+RETURNING id
 """
 # Only the oldest parked event of a subject is ever due: order survives retries. The attempt is counted and committed
 # before it is made, so that an event that kills the process uses its attempts up too.
@@ -129,6 +130,13 @@ def park(tx: Tx, consumer: str, message: Message, error: Exception, settings: Wo
 def park_behind(tx: Tx, consumer: str, message: Message) -> None:
     """Set an event aside, untried, because an earlier one of its subject waits."""
     tx.exec_driver_sql(PARK, _row(consumer, message, "parked", 0, 0.0, None))
+
+
+def park_claimed(tx: Tx, consumer: str, message: Message, settings: WorkerSettings) -> Parked:
+    """Set an event aside as claimed for its first attempt, which the caller makes when this is committed."""
+    row = _row(consumer, message, "parked", 1, settings.retry_first_s, None)
+    number = tx.exec_driver_sql(PARK, row).scalar_one()
+    return Parked(number, consumer, row["type"], row["subject"], 1, message)
 
 
 def bury(tx: Tx, service: str, consumer: str, message: Message, error: Exception) -> None:

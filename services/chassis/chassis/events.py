@@ -82,11 +82,12 @@ class Undecodable(ValueError):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Message:
-    """What arrived, byte for byte; `headers` are the AMQP headers."""
+    """What arrived, byte for byte; `headers` are the AMQP headers; `redelivered`: a worker had it and did not answer."""
 
     body: bytes
     headers: Mapping[str, Any]
     content_type: str | None = CONTENT_TYPE
+    redelivered: bool = False
 
     def attribute(self, name: str) -> str | None:
         """A CloudEvents attribute of the message, None where it is absent or no text."""

@@ -93,11 +93,18 @@ class Inbox:
         events: list[Event] = []
         for message in messages:
             try:
-                events.append(self._read(message))
+                event = self._read(message)
             except (Undecodable, BelowWatermark, NoHandler) as error:
                 self._handle_all(events)  # keep the order in which a subject's events came
                 events = []
                 self._set_aside(message, error)
+                continue
+            if message.redelivered:
+                self._handle_all(events)
+                events = []
+                self._handle_suspect(event)
+            else:
+                events.append(event)
         self._handle_all(events)
 
     def bury(self, message: Message, error: Exception) -> None:
@@ -156,6 +163,18 @@ class Inbox:
             else:
                 for event in events:
                     self._handle_all([event])
+
+    def _handle_suspect(self, event: Event) -> None:
+        """An event that came back may have ended the process, so its attempt is counted and committed before it is
+        made: it is parked, tried at once, and what ends the process uses its own attempts up and nobody else's."""
+        with self.database.transaction() as tx:
+            if not self._accept(tx, [event]):
+                return
+            if self._blocked_subjects(tx, [event]):
+                dead.park_behind(tx, self.consumer, event.message)
+                return
+            parked = dead.park_claimed(tx, self.consumer, event.message, self.settings)
+        self._retry(parked)
 
     def _handle(self, events: Sequence[Event]) -> None:
         with self.database.transaction() as tx:

@@ -91,18 +91,17 @@ class QueueReader:
     def _consume(self, connection: amqp.Connection) -> None:
         self.waiting.clear()
         channel = open_channel(connection)
-        # One at a time while messages come back from a lost connection: one that kills the process then dies alone.
-        careful, tag = True, self._subscribe(channel, prefetch=1)
+        # The broker puts what comes back behind what came back before it: all of it must fit into one window, or the
+        # second loss of a connection turns the order round.
+        channel.basic_qos(0, 2 * self.batch, False)
+        channel.basic_consume(self.queue, callback=self.waiting.append)
+        self.consuming = True
         while not self.stopping:
-            batch = self._take(connection, 1 if careful else self.batch, patience_s=0.5)
-            if not batch:
-                continue
-            self._settle(connection, batch)
-            self.pause = FIRST_PAUSE_S
-            if careful and not batch[-1].delivery_info["redelivered"]:
-                channel.basic_cancel(tag)
-                careful, tag = False, self._subscribe(channel, prefetch=2 * self.batch)
-            channel.basic_ack(batch[-1].delivery_tag, multiple=True)
+            batch = self._take(connection, self.batch, patience_s=0.5)
+            if batch:
+                self._settle(connection, batch)
+                channel.basic_ack(batch[-1].delivery_tag, multiple=True)
+                self.pause = FIRST_PAUSE_S
         self._leave(connection, channel)
 
     def _leave(self, connection: amqp.Connection, channel: Any) -> None:
@@ -113,12 +112,6 @@ class QueueReader:
             self._settle(connection, batch)
             channel.basic_ack(batch[-1].delivery_tag, multiple=True)
         self.consuming = False
-
-    def _subscribe(self, channel: Any, prefetch: int) -> str:
-        channel.basic_qos(0, prefetch, False)
-        tag: str = channel.basic_consume(self.queue, callback=self.waiting.append)
-        self.consuming = True
-        return tag
 
     def _take(self, connection: amqp.Connection, most: int, patience_s: float) -> list[amqp.Message]:
         """What is there now, at most `most`: waits for a first message, never for a second."""
@@ -153,6 +146,7 @@ def arrived(message: amqp.Message) -> Message:
         body=body if isinstance(body, bytes) else str(body).encode(),
         headers=message.properties.get("application_headers") or {},
         content_type=message.properties.get("content_type"),
+        redelivered=bool(message.delivery_info["redelivered"]),
     )
 
 

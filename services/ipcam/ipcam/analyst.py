@@ -22,7 +22,13 @@ class Analyst:
     """Calls `look(camera_id, small grey picture or None, key picture)` about every `every_s` for each camera; None: the bytes are no picture.
     When the budget is spent cameras wait longer, all alike, and `state` says so."""
 
-    def __init__(self, keys: Keys, look: Callable[[str, Grey | None, KeyPicture], None], every_s: float = 10.0, budget_cores: float = 0.5) -> None:
+    def __init__(
+        self,
+        keys: Keys,
+        look: Callable[[str, Grey | None, KeyPicture], None],
+        every_s: float = 10.0,
+        budget_cores: float = 0.5,
+    ) -> None:
         self._keys, self._look = keys, look
         self._share = PictureShare(every_s, budget_cores)
         self._seen: dict[str, float] = {}

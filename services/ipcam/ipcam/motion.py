@@ -35,11 +35,15 @@ class Look:
 class MotionFinder:
     """One camera. Not thread-safe; 0.5 ms a look and about 1 MB; needs at least one look a second to follow people."""
 
-    def __init__(self, areas: Mapping[str, Polygon] | None = None, masks: Sequence[Polygon] = (), settle_looks: int = 10) -> None:
+    def __init__(
+        self, areas: Mapping[str, Polygon] | None = None, masks: Sequence[Polygon] = (), settle_looks: int = 10
+    ) -> None:
         hidden = np.zeros((TINY[1], TINY[0]), bool)
         for index, polygon in enumerate(masks):
             hidden |= _region(polygon, f"masks.{index}")
-        self._areas = {name: _region(polygon, f"areas.{name}") & ~hidden for name, polygon in (areas or {"all": WHOLE}).items()}
+        self._areas = {
+            name: _region(polygon, f"areas.{name}") & ~hidden for name, polygon in (areas or {"all": WHOLE}).items()
+        }
         self._kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
         self._settle_looks = settle_looks
         self._background: Any = None
@@ -50,24 +54,37 @@ class MotionFinder:
         if self._background is None:
             self._background = cv2.createBackgroundSubtractorMOG2(history=120, varThreshold=16, detectShadows=False)
             self._background.setNMixtures(3)
-        tiny = picture if picture.shape == (TINY[1], TINY[0]) else cv2.resize(picture, TINY, interpolation=cv2.INTER_AREA)
+        tiny = (
+            picture if picture.shape == (TINY[1], TINY[0]) else cv2.resize(picture, TINY, interpolation=cv2.INTER_AREA)
+        )
         self._looks += 1
         settling = self._looks <= self._settle_looks
         moving = self._background.apply(tiny, None, 0.2 if settling else -1)
         moving = cv2.morphologyEx(moving, cv2.MORPH_OPEN, self._kernel) > 0
         lit = not settling and bool(moving.mean() > 0.5)
-        if lit:  # nobody fills half a picture between two looks: a lamp was switched, or the camera changed to infra-red
+        if (
+            lit
+        ):  # nobody fills half a picture between two looks: a lamp was switched, or the camera changed to infra-red
             self._background, self._looks = None, 0
         if lit or settling:
-            return Look({name: 0.0 for name in self._areas}, lit)
-        return Look({name: float(moving[area].mean()) if area.any() else 0.0 for name, area in self._areas.items()}, False)
+            return Look(dict.fromkeys(self._areas, 0.0), lit)
+        return Look(
+            {name: float(moving[area].mean()) if area.any() else 0.0 for name, area in self._areas.items()}, False
+        )
 
 
 class MotionSink:
     """A packet sink that decodes every frame of a small stream while its share of the CPU lasts, and only key frames when not.
     `on_look(camera_id, look, at_s)` is called in the reader's thread."""
 
-    def __init__(self, camera_id: str, finder: MotionFinder, share: MotionShare, on_look: Callable[[str, Look, float], None], looks_per_s: float = 2.0) -> None:
+    def __init__(
+        self,
+        camera_id: str,
+        finder: MotionFinder,
+        share: MotionShare,
+        on_look: Callable[[str, Look, float], None],
+        looks_per_s: float = 2.0,
+    ) -> None:
         self._camera_id, self._finder, self._share, self._on_look = camera_id, finder, share, on_look
         self._pause_s = 1 / looks_per_s
         self._next_s = 0.0

@@ -121,7 +121,15 @@ class OnvifDevice:
         try:
             async with asyncio.timeout(timeout_s or self._timeout_s):
                 return await call
-        except (ONVIFError, zeep.exceptions.Error, aiohttp.ClientError, OSError, TimeoutError, AttributeError, ValueError) as error:
+        except (
+            ONVIFError,
+            zeep.exceptions.Error,
+            aiohttp.ClientError,
+            OSError,
+            TimeoutError,
+            AttributeError,
+            ValueError,
+        ) as error:
             reason = _reason(error)
         raise OnvifUnavailable(reason)
 
@@ -139,14 +147,18 @@ class OnvifDevice:
         date, clock = answer.UTCDateTime.Date, answer.UTCDateTime.Time
         # Some cameras say 60 in a leap second, or 24 at midnight: added up instead of taken at their word.
         midnight = datetime(date.Year, date.Month, date.Day, tzinfo=UTC)
-        return measure(midnight + timedelta(hours=clock.Hour, minutes=clock.Minute, seconds=clock.Second), asked, answered)
+        return measure(
+            midnight + timedelta(hours=clock.Hour, minutes=clock.Minute, seconds=clock.Second), asked, answered
+        )
 
     async def information(self) -> DeviceInformation:
         """Manufacturer, model, firmware, serial number."""
         await self._prepare()
         service = await self._ask(self._camera.create_devicemgmt_service())
         said = await self._ask(service.GetDeviceInformation())
-        return DeviceInformation(said.Manufacturer or "", said.Model or "", said.FirmwareVersion or "", said.SerialNumber or "")
+        return DeviceInformation(
+            said.Manufacturer or "", said.Model or "", said.FirmwareVersion or "", said.SerialNumber or ""
+        )
 
     async def streams(self) -> list[OfferedStream]:
         """The streams that the device offers, largest first."""
@@ -233,7 +245,9 @@ def _offered(profile: Any, uri: str) -> OfferedStream:
     parts = urlsplit(uri)
     clean = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
     codec = str(video.Encoding).lower() if video is not None and video.Encoding else None
-    return OfferedStream(profile.token, clean, codec, size and size.Width, size and size.Height, float(rate) if rate else None)
+    return OfferedStream(
+        profile.token, clean, codec, size and size.Width, size and size.Height, float(rate) if rate else None
+    )
 
 
 def _granted_s(answer: Any, asked_s: float) -> float:
@@ -253,7 +267,12 @@ def _reason(error: BaseException) -> str:
         return "refused"
     if "notauthorized" in text or "not authorized" in text or "unauthorized" in text or "401" in text:
         return "wrong_password"
-    if "actionnotsupported" in text or "not supported" in text or "not implemented" in text or "doesn`t support" in text:
+    if (
+        "actionnotsupported" in text
+        or "not supported" in text
+        or "not implemented" in text
+        or "doesn`t support" in text
+    ):
         return "unsupported"
     return "no_answer"
 

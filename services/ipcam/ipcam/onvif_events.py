@@ -11,6 +11,8 @@ from typing import Protocol
 from ipcam.domain.pullpoint import PullPolicy, Step, Subscription, failed, granted, next_step, pulled, unsupported
 from ipcam.onvif import OnvifAddress, OnvifDevice, OnvifEvent, OnvifUnavailable
 
+USUAL = PullPolicy()
+
 
 class Pull(Protocol):
     """What the supervisor needs of a living subscription."""
@@ -38,7 +40,7 @@ class PullPointSupervisor:
         camera_id: str,
         subscribe: Opener,
         on_event: Callable[[str, OnvifEvent], None],
-        policy: PullPolicy = PullPolicy(),
+        policy: PullPolicy = USUAL,
         wait_s: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,

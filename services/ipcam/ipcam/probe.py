@@ -28,7 +28,13 @@ class Probe:
     audio: bool = False
 
 
-def probe(rtsp_url: str, username: str | None = None, password: str | None = None, timeout: float = 5.0, transport: str = "tcp") -> Probe:
+def probe(
+    rtsp_url: str,
+    username: str | None = None,
+    password: str | None = None,
+    timeout: float = 5.0,
+    transport: str = "tcp",
+) -> Probe:
     """Connects, waits for video, measures for MEASURE_S and hangs up; takes at most about twice `timeout` seconds.
     Raises AddressRefused for an address that may not be used; everything else is an answer."""
     source = Source("probe", rtsp_url, username, password, transport)
@@ -72,4 +78,6 @@ def _measured(container: Any, stream: Any, found: Probe, began: float, timeout: 
         return replace(found, reason="no_video")
     steady = [t for t in arrivals if t > first + 0.2]
     fps = (len(steady) - 1) / (steady[-1] - steady[0]) if len(steady) > 3 else None
-    return replace(found, ok=True, measured_fps=round(fps, 2) if fps else None, latency_ms=round((first - began) * 1000))
+    return replace(
+        found, ok=True, measured_fps=round(fps, 2) if fps else None, latency_ms=round((first - began) * 1000)
+    )

@@ -130,7 +130,9 @@ class CameraReader:
         context = stream.codec_context
         fps = float(stream.average_rate or 0) or None
         with self._lock:
-            self._meter.connected(time.monotonic(), CODECS[context.name], fps, context.width or None, context.height or None)
+            self._meter.connected(
+                time.monotonic(), CODECS[context.name], fps, context.width or None, context.height or None
+            )
 
     def _pump(self, container: Any, stream: Any) -> None:
         meter, lock, stopping, sound_only_s = self._meter, self._lock, self._stopping, self._how.sound_only_s
@@ -187,7 +189,12 @@ def camera_clock(packet: Any) -> float | None:
 class Fleet:
     """The readers of one worker: told which cameras to hold, it starts and stops the difference, and keeps the rest untouched."""
 
-    def __init__(self, how: Reading = Reading(), sinks_for: Callable[[Source], Iterable[PacketSink]] | None = None, spread_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        how: Reading = Reading(),
+        sinks_for: Callable[[Source], Iterable[PacketSink]] | None = None,
+        spread_s: float = 0.0,
+    ) -> None:
         self._how, self._sinks_for, self._spread_s = how, sinks_for, spread_s
         self._readers: dict[str, CameraReader] = {}
         self._leaving: list[CameraReader] = []
@@ -204,7 +211,9 @@ class Fleet:
             self._leaving = [reader for reader in self._leaving if reader._thread.is_alive()]
             for index, source in enumerate(wanted[c] for c in wanted if c not in self._readers):
                 sinks = self._sinks_for(source) if self._sinks_for else ()
-                reader = CameraReader(source, self._how, sinks, start_after_s=random.uniform(0, self._spread_s) if index else 0.0)
+                reader = CameraReader(
+                    source, self._how, sinks, start_after_s=random.uniform(0, self._spread_s) if index else 0.0
+                )
                 self._readers[source.camera_id] = reader
                 reader.start()
 

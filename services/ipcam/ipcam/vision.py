@@ -6,6 +6,7 @@ import io
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -37,7 +38,10 @@ EDITION = 1
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Where a measure becomes a fault; measured on the labelled set (tests/integration/ipcam/labelled.py), ratios are to the camera's own reference."""
+    """Where a measure becomes a fault; measured on the labelled set (tests/integration/ipcam/labelled.py).
+
+    Ratios are to the camera's own reference.
+    """
 
     black_p95: float = 34.0
     overexposed_share: float = 0.5
@@ -115,7 +119,16 @@ class Reference:
     def to_bytes(self) -> bytes:
         """For the store, so that the camera's next worker need not learn anew (about 60 KB)."""
         out = io.BytesIO()
-        numbers = [self.mean, self.spread, self.bright_share, self.noise, self.structure, self.sharpness, self.quiet, self.looks]
+        numbers = [
+            self.mean,
+            self.spread,
+            self.bright_share,
+            self.noise,
+            self.structure,
+            self.sharpness,
+            self.quiet,
+            self.looks,
+        ]
         fields = np.clip(np.stack([self.along, self.across]) * 127, -127, 127).astype(np.int8)
         np.savez_compressed(out, edition=EDITION, fields=fields, numbers=np.array(numbers))
         return out.getvalue()
@@ -128,13 +141,18 @@ class Reference:
             if int(stored["edition"]) != EDITION or fields.shape != (2, SMALL[1], SMALL[0]):
                 return None
             *numbers, looks = (float(n) for n in stored["numbers"])
-        return Reference(fields[0], fields[1], *numbers, looks=int(looks))
+        return Reference(fields[0], fields[1], *numbers, looks=int(looks))  # type: ignore[misc,arg-type]
 
 
 class PictureJudge:
     """Judges one camera's looks, and learns its reference from the clean ones. Not thread-safe; about 3 ms a look."""
 
-    def __init__(self, reference: Reference | None = None, thresholds: Thresholds = Thresholds(), mask: NDArray[np.bool_] | None = None) -> None:
+    def __init__(
+        self,
+        reference: Reference | None = None,
+        thresholds: Thresholds = Thresholds(),
+        mask: NDArray[np.bool_] | None = None,
+    ) -> None:
         self.reference, self._limits = reference, thresholds
         self._mask = mask
         self._last: deque[Grey] = deque(maxlen=MEMORY)
@@ -176,7 +194,7 @@ class PictureJudge:
         return now.still >= 2 and self._same_ago < MEMORY - 1
 
 
-def _measure(picture: Grey) -> tuple[Measures, Field, Field]:
+def _measure(picture: Grey) -> tuple[Measures, Any, Any]:
     histogram = np.bincount(picture.ravel(), minlength=256).cumsum() / picture.size
     low, high = int(np.searchsorted(histogram, 0.05)), int(np.searchsorted(histogram, 0.95))
     checked = cv2.filter2D(picture, cv2.CV_16S, _NOISE_KERNEL)
@@ -224,7 +242,11 @@ def _changes(picture: Grey, before: Sequence[Grey], moved_at: float) -> tuple[fl
     median tile on that way, and how many looks it is long. When something moved since the last look: the change since that one, and 0."""
     least, still = 255.0, 0
     for other in reversed(before):
-        tiles = np.sort(cv2.resize(cv2.absdiff(picture, other).astype(np.float32), CHANGE_TILES, interpolation=cv2.INTER_AREA).ravel())
+        tiles = np.sort(
+            cv2.resize(
+                cv2.absdiff(picture, other).astype(np.float32), CHANGE_TILES, interpolation=cv2.INTER_AREA
+            ).ravel()
+        )
         if tiles[len(tiles) * 19 // 20] > moved_at:
             return (least if still else float(tiles[len(tiles) // 2])), still
         least, still = min(least, float(tiles[len(tiles) // 2])), still + 1
@@ -271,7 +293,18 @@ def _learned(usual: Reference | None, now: Measures, along: Field, across: Field
     """Quick at first, slow afterwards: the seasons may change the picture, an hour may not."""
     change = now.change
     if usual is None:
-        return Reference(along, across, now.mean, now.spread, now.bright_share, now.noise, now.structure, now.sharpness, change or 0.0, 1)
+        return Reference(
+            along,
+            across,
+            now.mean,
+            now.spread,
+            now.bright_share,
+            now.noise,
+            now.structure,
+            now.sharpness,
+            change or 0.0,
+            1,
+        )
     share = 1 / (usual.looks + 1) if usual.looks < LEARN_LOOKS else 0.02
 
     def mixed(old: float, new: float) -> float:
@@ -279,7 +312,15 @@ def _learned(usual: Reference | None, now: Measures, along: Field, across: Field
 
     quiet = usual.quiet
     if change is not None:  # the quietest of late, not the mean: trucks and people are not quiet
-        quiet = change if usual.quiet == 0.0 else (min(usual.quiet, change) if usual.looks < LEARN_LOOKS else usual.quiet + (0.3 if change < usual.quiet else 0.004) * (change - usual.quiet))
+        quiet = (
+            change
+            if usual.quiet == 0.0
+            else (
+                min(usual.quiet, change)
+                if usual.looks < LEARN_LOOKS
+                else usual.quiet + (0.3 if change < usual.quiet else 0.004) * (change - usual.quiet)
+            )
+        )
     return Reference(
         usual.along + np.float32(share) * (along - usual.along),
         usual.across + np.float32(share) * (across - usual.across),

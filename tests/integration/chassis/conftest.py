@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from infra.local.stack import Stack
 
+from infra.local.stack import Stack
 from tests.integration.chassis.world import MODULE, PASSWORD, TEMPLATE, World, execute
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from chassis.contracts import all_blueprints
-from chassis.settings import AuthSettings, WebSettings
-from chassis.web import create_app
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from chassis.contracts import all_blueprints
+from chassis.settings import AuthSettings, WebSettings
+from chassis.web import create_app
 from tests.integration.chassis.issuer import AUDIENCE, Issuer
 from tests.integration.chassis.probe.__main__ import ProbeService
 from tests.integration.chassis.probe.views import BLUEPRINTS, domain_errors

@@ -8,7 +8,6 @@ from typing import Self
 
 from chassis.database import Database, is_away
 from chassis.settings import DatabaseSettings
-
 from tests.conditions import wait_until
 from tests.integration.chassis.world import World
 

@@ -107,7 +107,17 @@ def test_a_key_in_the_token_s_own_header_is_not_believed(client: Client, issuer:
 
 @pytest.mark.parametrize(
     "token",
-    ["x", "a.b.c", "..", "é", "\xff", "a" * 8000, b64({"alg": "RS256"}) + ".e30.AA", b64([]) + ".e30.AA", b64("x") + "." + b64([]) + ".AA"],
+    [
+        "x",
+        "a.b.c",
+        "..",
+        "é",
+        "\xff",
+        "a" * 8000,
+        b64({"alg": "RS256"}) + ".e30.AA",
+        b64([]) + ".e30.AA",
+        b64("x") + "." + b64([]) + ".AA",
+    ],
 )
 def test_a_broken_token_is_refused_and_no_5xx(client: Client, token: str) -> None:
     assert refused(client.get("/v1/whoami", token=token))
@@ -126,14 +136,18 @@ def test_signed_nonsense_is_refused(client: Client, issuer: Issuer, claims: str)
     assert refused(client.get("/v1/whoami", token=token))
 
 
-@pytest.mark.parametrize("claim", [{"unit": ["H48"]}, {"unit": 5}, {"scope": ["things:read"]}, {"role": None}, {"role": {"a": 1}}])
+@pytest.mark.parametrize(
+    "claim", [{"unit": ["H48"]}, {"unit": 5}, {"scope": ["things:read"]}, {"role": None}, {"role": {"a": 1}}]
+)
 def test_odd_claims_of_a_believed_issuer_are_no_5xx(client: Client, issuer: Issuer, claim: dict) -> None:
     answer = client.post("/v1/things", json={"name": "odd"}, token=issuer.token(**claim))
 
     assert answer.status_code in (201, 403)
 
 
-@pytest.mark.parametrize("header", ["Bearer", "Bearer ", "Basic dTpw", "bearer", "Token x", "ApiKey", "ApiKey x", "ApiKey .", "ApiKey a\x00"])
+@pytest.mark.parametrize(
+    "header", ["Bearer", "Bearer ", "Basic dTpw", "bearer", "Token x", "ApiKey", "ApiKey x", "ApiKey .", "ApiKey a\x00"]
+)
 def test_other_schemes_are_refused(client: Client, header: str) -> None:
     assert refused(client.app.test_client().get("/v1/whoami", headers={"Authorization": header.replace("\x00", "")}))
 
@@ -240,7 +254,13 @@ def test_an_api_key_works_until_it_is_revoked_and_its_secret_is_nowhere(here: Wo
     assert with_key(client, key).json == {
         "subject": f"key:{prefix}", "unit": "H48.02", "role": "machine", "scopes": ["things:read"],
     }  # fmt: skip
-    dump = json.dumps([[str(value) for value in row] for table in ("api_key", "audit_entry") for row in here.sql(f"SELECT * FROM {table}")])
+    dump = json.dumps(
+        [
+            [str(value) for value in row]
+            for table in ("api_key", "audit_entry")
+            for row in here.sql(f"SELECT * FROM {table}")
+        ]
+    )
     assert secret not in dump
     assert hashlib.sha256(secret.encode()).hexdigest() in dump
     assert prefix in here.cli("apikey", "list").stdout
@@ -250,7 +270,10 @@ def test_an_api_key_works_until_it_is_revoked_and_its_secret_is_nowhere(here: Wo
     assert here.cli("apikey", "revoke", prefix).returncode == 0
     assert refused(with_key(client, key))
     assert here.cli("apikey", "revoke", prefix).returncode == 1
-    actions = [row.action for row in here.sql("SELECT action FROM audit_entry WHERE object = %s ORDER BY id", f"api_key/{prefix}")]
+    actions = [
+        row.action
+        for row in here.sql("SELECT action FROM audit_entry WHERE object = %s ORDER BY id", f"api_key/{prefix}")
+    ]
     assert actions == ["api_key.create", "api_key.revoke"]
 
 

@@ -8,8 +8,8 @@ import uuid
 
 import kombu
 import pytest
-from chassis import outbox
 
+from chassis import outbox
 from tests.conditions import wait_until
 from tests.integration.chassis.processes import Process
 from tests.integration.chassis.world import World

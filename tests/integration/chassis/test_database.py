@@ -8,11 +8,11 @@ import json
 import psycopg2
 import pytest
 import sqlalchemy
+
 from chassis import audit, context
 from chassis.events import Message
 from chassis.inbox import Handler, Inbox
 from chassis.settings import WorkerSettings
-
 from tests.integration.chassis.conftest import migrate
 from tests.integration.chassis.world import World, execute
 
@@ -91,7 +91,9 @@ def test_the_app_role_owns_nothing(live_database: World) -> None:
 
 def test_migrating_twice_changes_nothing(world: World) -> None:
     owner = world.url("probe_owner")
-    tables = "SELECT relname, relkind, relacl::text FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1"
+    tables = (
+        "SELECT relname, relkind, relacl::text FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1"
+    )
     before = world.sql(tables), world.sql("SELECT * FROM alembic_version ORDER BY 1")
 
     migrate(owner)
@@ -128,12 +130,20 @@ def test_the_audit_chain_holds_and_says_who_did_what(world: World) -> None:
     assert (verdict["entries"], verdict["broken"]) == (5, None)
     row = world.sql("SELECT * FROM audit_entry ORDER BY id LIMIT 1")[0]
     assert (row.actor, row.role, row.unit, row.address) == ("officer-1", "officer", "H48.01", "10.0.0.7")
-    assert (row.action, row.object, row.result, row.correlation_id) == ("dossier.accept", "dossier/0", "ok", "correlation-1")
+    assert (row.action, row.object, row.result, row.correlation_id) == (
+        "dossier.accept",
+        "dossier/0",
+        "ok",
+        "correlation-1",
+    )
     assert row.before_hash == audit.digest({"s": 1})
     assert row.after_hash == audit.digest({"s": 2})
 
 
-COLUMNS = ["at = at + interval '1 s'", *(f"{name} = 'x'" for name in ("actor", "role", "unit", "address", "action", "object"))]
+COLUMNS = [
+    "at = at + interval '1 s'",
+    *(f"{name} = 'x'" for name in ("actor", "role", "unit", "address", "action", "object")),
+]
 COLUMNS += [f"{name} = 'x'" for name in ("before_hash", "after_hash", "result", "correlation_id")]
 
 
@@ -205,7 +215,12 @@ def test_an_entry_that_commits_late_is_sealed_all_the_same(world: World) -> None
     audit.seal(world.database)
 
     assert audit.verify(world.database).entries == 6
-    assert world.sql("SELECT count(*) FROM audit_entry e LEFT JOIN audit_seal s ON s.entry_id = e.id WHERE s.hash IS NULL")[0][0] == 0
+    assert (
+        world.sql(
+            "SELECT count(*) FROM audit_entry e LEFT JOIN audit_seal s ON s.entry_id = e.id WHERE s.hash IS NULL"
+        )[0][0]
+        == 0
+    )
 
 
 # The watermark of the inbox

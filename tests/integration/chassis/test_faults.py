@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from infra.local.fixtures import local
 
+from infra.local.fixtures import local
 from tests.chaos.proxy import FaultProxy
 from tests.conditions import wait_until
 from tests.integration.chassis.load import Load

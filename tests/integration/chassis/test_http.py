@@ -82,7 +82,14 @@ def test_a_field_that_breaks_a_rule_is_named(client: Client, body: Any, field: s
 
 @pytest.mark.parametrize(
     "body",
-    [b'{"name": ', b"\xff\xfe", b'{"name": "\xff"}', b'{"name": "a", "amount": ' + b"9" * 5000 + b"}", b"[" * 50_000, b"{'a': 1}"],
+    [
+        b'{"name": ',
+        b"\xff\xfe",
+        b'{"name": "\xff"}',
+        b'{"name": "a", "amount": ' + b"9" * 5000 + b"}",
+        b"[" * 50_000,
+        b"{'a': 1}",
+    ],
     ids=["cut", "bytes", "bad UTF-8", "endless number", "endless nesting", "no JSON"],
 )
 def test_what_is_no_json_is_400(client: Client, body: bytes) -> None:
@@ -96,7 +103,12 @@ def test_a_number_out_of_range_is_422(client: Client, amount: float) -> None:
 
 
 def test_a_body_of_another_type_is_415(client: Client) -> None:
-    for content_type in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/xml"):
+    for content_type in (
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/xml",
+    ):
         problem(client.post("/v1/things", data=json.dumps(THING), content_type=content_type), 415)
 
 
@@ -105,7 +117,9 @@ def test_a_body_that_is_too_large_is_413(client: Client) -> None:
     problem(answer, 413)
 
 
-@pytest.mark.parametrize("path", ["/nowhere", "/v1/things/abc", "/v1/things/-1", "/v1/things/1", "/v1/things/" + "9" * 40])
+@pytest.mark.parametrize(
+    "path", ["/nowhere", "/v1/things/abc", "/v1/things/-1", "/v1/things/1", "/v1/things/" + "9" * 40]
+)
 def test_what_is_not_there_is_404_or_422_and_never_500(here: World, issuer: Issuer, path: str) -> None:
     here.sql("DELETE FROM thing")
     problem(Client(here, issuer).get(path), 404)
@@ -133,12 +147,16 @@ def test_nul_in_the_url_is_400(client: Client, url: str) -> None:
     assert problem(client.get(url), client.get(url).status_code)
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=501", "limit=x", "cursor=x", "cursor=", "cursor=bnVsbA", "unheard=1"])
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=501", "limit=x", "cursor=x", "cursor=", "cursor=bnVsbA", "unheard=1"]
+)
 def test_a_bad_page_is_422(client: Client, query: str) -> None:
     problem(client.get(f"/v1/things?{query}"), 422)
 
 
-@pytest.mark.parametrize("cursor", ["Ii0xIg", "LTE", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5", "dHJ1ZQ", "WzFd", "%F0%9F%97%82", "MS41"])
+@pytest.mark.parametrize(
+    "cursor", ["Ii0xIg", "LTE", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5", "dHJ1ZQ", "WzFd", "%F0%9F%97%82", "MS41"]
+)
 def test_a_cursor_that_was_not_handed_out_is_422(client: Client, cursor: str) -> None:
     assert fields(client.get(f"/v1/things?cursor={cursor}")) == ["cursor"]
 
@@ -196,7 +214,9 @@ def count(here: World, name: str) -> int:
 
 
 def test_the_same_key_and_body_have_one_effect_and_one_answer(here: World, client: Client) -> None:
-    first, second = (client.post("/v1/things", json={"name": "once"}, headers={"Idempotency-Key": "k1"}) for _ in range(2))
+    first, second = (
+        client.post("/v1/things", json={"name": "once"}, headers={"Idempotency-Key": "k1"}) for _ in range(2)
+    )
 
     assert first.status_code == second.status_code == 201
     assert first.json == second.json
@@ -269,7 +289,9 @@ def test_of_two_changes_at_once_one_wins(client: Client) -> None:
     path = client.post("/v1/things", json=THING).headers["Location"]
 
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda n: client.put(path, json=THING | {"amount": n}, headers={"If-Match": '"1"'}), range(4)))
+        answers = list(
+            pool.map(lambda n: client.put(path, json=THING | {"amount": n}, headers={"If-Match": '"1"'}), range(4))
+        )
 
     assert sorted(answer.status_code for answer in answers) == [200, 412, 412, 412]
 
@@ -278,7 +300,9 @@ def test_of_two_changes_at_once_one_wins(client: Client) -> None:
 
 
 def test_a_well_formed_correlation_id_is_kept_and_another_replaced(client: Client) -> None:
-    assert client.get("/v1/things", headers={"X-Correlation-Id": "abc.1:2-3"}).headers["X-Correlation-Id"] == "abc.1:2-3"
+    assert (
+        client.get("/v1/things", headers={"X-Correlation-Id": "abc.1:2-3"}).headers["X-Correlation-Id"] == "abc.1:2-3"
+    )
     for forged in ("a b", "x" * 65, "ü", '"}'):
         given = client.get("/v1/things", headers={"X-Correlation-Id": forged}).headers["X-Correlation-Id"]
         assert re.fullmatch(r"[0-9a-f-]{36}", given)
@@ -342,7 +366,9 @@ def test_retry_and_discard_over_http_are_audited_with_the_caller(here: World, cl
     (row,) = here.sql("SELECT state, attempts FROM parked_event WHERE id = %s", again)
     assert (row.state, row.attempts) == ("parked", 0)
     assert here.sql("SELECT 1 FROM parked_event WHERE id = %s", gone) == []
-    entries = here.sql("SELECT action, actor, unit, address FROM audit_entry WHERE object LIKE 'parked_event/%%' ORDER BY id")
+    entries = here.sql(
+        "SELECT action, actor, unit, address FROM audit_entry WHERE object LIKE 'parked_event/%%' ORDER BY id"
+    )
     assert [tuple(entry) for entry in entries][-2:] == [
         ("dead.retry", "officer-1", "H48.01", "127.0.0.1"),
         ("dead.discard", "officer-1", "H48.01", "127.0.0.1"),

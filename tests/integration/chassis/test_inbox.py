@@ -183,19 +183,47 @@ def test_an_event_of_a_type_that_nobody_handles_is_parked_not_lost(live: World) 
 
 
 def test_a_message_that_kills_the_process_dies_alone(world: World) -> None:
-    world.declare(delivery_limit=2)
+    world.declare()
     neighbours = [world.publish_event("counted", f"n{number}")["cloudEvents:id"] for number in range(10)]
     killer = world.publish_event("counted", "killer")["cloudEvents:id"]
     neighbours += [world.publish_event("counted", f"n{number}")["cloudEvents:id"] for number in range(10, 20)]
     world.tell("killer", "kill", times=1000)
 
-    with KeptRunning(lambda: world.start("worker", INBOX_DELIVERY_LIMIT=2)) as kept:
+    with KeptRunning(lambda: world.start("worker", RETRY_ATTEMPTS=2)) as kept:
         world.await_effects(neighbours, seconds=120)
         (dead,) = wait_until(lambda: world.waiting("dead"), "the dead event")
 
-    assert kept.ends == [9, 9, 9], "the first delivery and two more"
-    assert (dead.event_id, dead.error_kind) == (killer, "GivenUp")
+    assert kept.ends == [9, 9, 9], "with its batch, alone, and once more"
+    assert (dead.event_id, dead.error_kind) == (killer, "AttemptsUsedUp")
     assert killer in world.cli("dead", "list", "--state", "dead").stdout
+
+
+def test_what_the_broker_gives_up_is_dead(world: World) -> None:
+    world.declare(delivery_limit=1)
+    headers = world.publish_event("counted", "given-up")
+    other = world.publish_event("counted", "other")
+    for _ in range(2):  # a consumer that is lost before it can say anything, as often as the limit allows
+        with world.connection() as connection:
+            assert connection.channel().basic_get(f"{world.name}.inbox") is not None
+    wait_until(lambda: world.queue_depth(f"{world.name}.inbox.dead-letters") == 1, "the dead letter")
+    world.run("worker", INBOX_DELIVERY_LIMIT=1)
+
+    (dead,) = wait_until(lambda: world.waiting("dead"), "the dead event")
+
+    assert (dead.event_id, dead.error_kind) == (headers["cloudEvents:id"], "GivenUp")
+    assert bytes(dead.body) == b'{"amount": 1}'
+    world.await_effects([other["cloudEvents:id"]])
+
+
+def test_the_order_of_a_subject_holds_when_a_worker_dies_twice_over_the_same_messages(world: World) -> None:
+    world.declare()
+    ids = [world.publish_event("counted", "s", sequence=str(number))["cloudEvents:id"] for number in range(1, 31)]
+    world.tell("s", "kill", times=2)
+    with KeptRunning(lambda: world.start("worker")) as kept:
+        world.await_effects(ids)
+
+    assert kept.ends == [9, 9]
+    assert [row.sequence for row in world.effects("s")] == list(range(1, 31))
 
 
 def test_a_parked_event_that_kills_the_process_uses_its_attempts_up(world: World) -> None:

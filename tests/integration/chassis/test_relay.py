@@ -8,9 +8,9 @@ import random
 import threading
 
 import pytest
+
 from chassis import feed, topology
 from chassis.broker import connected
-
 from tests.conditions import wait_until
 from tests.integration.chassis.load import Load
 from tests.integration.chassis.processes import answers
@@ -121,7 +121,9 @@ def test_a_feed_read_while_writers_commit_out_of_order_misses_nothing(live: Worl
 
     assert sorted(seen) == sorted(accepted)
     assert positions == sorted(positions)
-    ordered = [row.event_id for row in live.sql("SELECT event_id::text FROM event_log WHERE type = %s ORDER BY position", kind)]
+    ordered = [
+        row.event_id for row in live.sql("SELECT event_id::text FROM event_log WHERE type = %s ORDER BY position", kind)
+    ]
     assert [event for event in ordered if event in set(seen)] == seen
 
 
@@ -148,7 +150,9 @@ def test_commands_never_appear_in_the_feed(live: World) -> None:
 
 
 def test_the_partitions_of_the_months_to_come_are_made_ahead(live: World) -> None:
-    tables = {row[0] for row in live.sql("SELECT relname FROM pg_class WHERE relname LIKE 'event_log_2%%' AND relkind = 'r'")}
+    tables = {
+        row[0] for row in live.sql("SELECT relname FROM pg_class WHERE relname LIKE 'event_log_2%%' AND relkind = 'r'")
+    }
     today = datetime.datetime.now(datetime.UTC).date()
     next_month = today.replace(day=1) + datetime.timedelta(days=32)
 

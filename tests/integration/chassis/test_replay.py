@@ -110,7 +110,9 @@ def test_partitions_keep_the_order_of_each_subject_and_survive_the_loss_of_a_wor
 
     replayed = world.cli("replay", "--to", f"{world.name}.inbox")  # the hash exchange, not a queue
     assert "600 events sent" in replayed.stdout, replayed.stderr
-    wait_until(lambda: sum(world.queue_depth(f"{world.name}.inbox.{n}") for n in range(3)) == 0, "the partitions to drain")
+    wait_until(
+        lambda: sum(world.queue_depth(f"{world.name}.inbox.{n}") for n in range(3)) == 0, "the partitions to drain"
+    )
     world.await_effects([world.announce("counted", f"s{number}") for number in range(20)])
     assert world.effect_count() == 620
 

@@ -17,13 +17,13 @@ from typing import Any
 import amqp
 import kombu
 import psycopg2
+
 from chassis import outbox, topology
 from chassis.broker import connected
 from chassis.database import Database, Tx
 from chassis.events import Command, Fact
 from chassis.settings import BrokerSettings, DatabaseSettings
 from infra.local.stack import Stack
-
 from tests.conditions import wait_until
 from tests.integration.chassis.probe import events
 from tests.integration.chassis.processes import KEPT, ROOT, Process

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ipcam.address import Source
 
+from ipcam.address import Source
 from tests.conditions import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -71,10 +71,26 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cameras]:
     """Started once; clips are kept in .run between runs, the first run draws them (about a minute)."""
     port = _free_pair()
     log = tmp_path_factory.mktemp("cameras") / "log"
-    command = [sys.executable, "-m", "infra.simulators.cameras", "--port", str(port), "--cameras", "5", "--h265", "1", "--night", "1", "--rain", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "infra.simulators.cameras",
+        "--port",
+        str(port),
+        "--cameras",
+        "5",
+        "--h265",
+        "1",
+        "--night",
+        "1",
+        "--rain",
+        "1",
+    ]
     environment = {**os.environ, "CAMERAS_PASSWORD": PASSWORD}
     with log.open("w") as out:
-        run = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+        run = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
+        )
     try:
         wait_until(lambda: "ready" in log.read_text() or run.poll() is not None, "the simulated cameras", 240)
         assert run.poll() is None, log.read_text()

@@ -9,8 +9,8 @@ from fractions import Fraction
 import av
 import cv2
 import numpy as np
-from infra.simulators.cameras import scenes
 
+from infra.simulators.cameras import scenes
 from ipcam.domain.faults import Fault
 from ipcam.media import Grey, KeyPicture, decode, grey
 
@@ -39,7 +39,12 @@ class Coder:
         encoder = av.CodecContext.create("libx264", "w")
         encoder.width, encoder.height, encoder.pix_fmt = *SUB, "yuv420p"
         encoder.time_base, encoder.framerate = Fraction(1, 10), 10
-        encoder.options = {"preset": "ultrafast", "tune": "zerolatency", "crf": str(crf), "x264-params": "keyint=1:threads=1:repeat-headers=1"}
+        encoder.options = {
+            "preset": "ultrafast",
+            "tune": "zerolatency",
+            "crf": str(crf),
+            "x264-params": "keyint=1:threads=1:repeat-headers=1",
+        }
         return encoder
 
     def through(self, image: scenes.Image) -> Grey:

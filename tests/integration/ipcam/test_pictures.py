@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 
 import pytest
+
 from ipcam.analyst import Analyst
 from ipcam.domain.faults import Fault
 from ipcam.media import Grey, KeyPicture, decode, jpeg
 from ipcam.stream import Fleet
 from ipcam.vision import LEARN_LOOKS, Judgement, PictureJudge
-
 from tests.conditions import wait_until
 from tests.integration.ipcam.conftest import Cameras
 from tests.integration.ipcam.labelled import TRUTH
+
+#: A fault for each camera, twice. (By night a picture without contrast shows nothing at all, and is called covered: not on camera 1.)
+ROUNDS = (("black", "cover", "blur", "turn", "overexpose"), ("noise", "freeze", "low-contrast", "cover", "turn"))
 
 
 class Watch:
@@ -39,18 +42,26 @@ class Watch:
 def test_every_fault_on_command_is_found_on_real_streams(cameras: Cameras) -> None:
     watch = Watch(cameras)
     try:
-        wait_until(lambda: len(watch.said) == 5 and all(len(s) > LEARN_LOOKS for s in watch.said.values()), "references", 90)
-        for faults in (("black", "cover", "blur", "turn", "overexpose"), ("low-contrast", "noise", "freeze", "cover", "turn")):
+        wait_until(
+            lambda: len(watch.said) == 5 and all(len(s) > LEARN_LOOKS for s in watch.said.values()), "references", 90
+        )
+        for faults in ROUNDS:
             for number, fault in enumerate(faults, 1):
                 cameras.command(number, fault)
             for number, fault in enumerate(faults, 1):
-                wait_until(lambda n=number, f=fault: watch.last(n, 2) == [TRUTH[f]] * 2, f"{fault} on camera {number}", 60)
+                wait_until(
+                    lambda n=number, f=fault: watch.last(n, 2) == [TRUTH[f]] * 2, f"{fault} on camera {number}", 60
+                )
             for number in range(1, 6):
                 cameras.command(number, None)
             for number in range(1, 6):
                 wait_until(lambda n=number: watch.last(n, 2) == [None] * 2, f"camera {number} well again", 60)
-        seen = {number: {f for f in watch.last(number, 99) if f} for number in range(1, 6)}
-        assert seen == {number: {TRUTH[a], TRUTH[b]} for number, a, b in zip(range(1, 6), ("black", "cover", "blur", "turn", "overexpose"), ("low-contrast", "noise", "freeze", "cover", "turn"), strict=True)}
+        for number, given in enumerate(zip(*ROUNDS, strict=True), 1):
+            said = watch.last(number, 999)
+            twice = {
+                fault for fault, after in zip(said, said[1:], strict=False) if fault and fault is after
+            }  # what would be raised
+            assert twice == {TRUTH[fault] for fault in given}
     finally:
         assert watch.analyst.stop() and watch.fleet.stop()
     assert watch.analyst.failures == 0

@@ -12,10 +12,10 @@ from contextlib import contextmanager, suppress
 from urllib.parse import quote
 
 import pytest
+
 from ipcam.address import Source
 from ipcam.media import CameraUnavailable, opened
 from ipcam.probe import probe
-
 from tests.integration.ipcam.conftest import PASSWORD, Cameras
 
 
@@ -51,7 +51,9 @@ def listening(answer: bytes | None) -> Iterator[tuple[int, list[bytes]]]:
         (5, "sub", "tcp", ("h265", 640, 360, 10.0)),
     ],
 )
-def test_a_camera_that_answers_says_what_it_sends(cameras: Cameras, number: int, stream: str, transport: str, expected: tuple[object, ...]) -> None:
+def test_a_camera_that_answers_says_what_it_sends(
+    cameras: Cameras, number: int, stream: str, transport: str, expected: tuple[object, ...]
+) -> None:
     found = probe(cameras.url(number, stream), f"cam-{number:03d}", PASSWORD, 10, transport)
     assert found.ok and found.reason is None
     assert (found.codec, found.width, found.height, found.fps) == expected
@@ -100,15 +102,26 @@ def test_a_half_open_camera_is_given_up_in_time(cameras: Cameras) -> None:
     assert time.monotonic() - began < 12
 
 
-def test_the_password_is_in_no_error_log_or_output(cameras: Cameras, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
+def test_the_password_is_in_no_error_log_or_output(
+    cameras: Cameras, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     """FFmpeg's errors quote the URL with the password in it; they must not survive in any part of ours."""
     caplog.set_level(logging.DEBUG)
     secret = "Bí mật:9@"
-    for source in (cameras.source(3, password=secret), Source("x", "rtsp://127.0.0.1:1/x", "u", secret), Source("x", f"rtsp://127.0.0.1:{cameras.port}/none", "cam-003", secret)):
+    for source in (
+        cameras.source(3, password=secret),
+        Source("x", "rtsp://127.0.0.1:1/x", "u", secret),
+        Source("x", f"rtsp://127.0.0.1:{cameras.port}/none", "cam-003", secret),
+    ):
         with pytest.raises(CameraUnavailable) as raised, opened(source, 3, 3):
             pass
         error = raised.value
-        seen = "".join(traceback.format_exception(error)) + repr(vars(error)) + repr(error.__cause__) + repr(error.__context__)
+        seen = (
+            "".join(traceback.format_exception(error))
+            + repr(vars(error))
+            + repr(error.__cause__)
+            + repr(error.__context__)
+        )
         assert error.__context__ is None
         assert secret not in seen and quote(secret, safe="") not in seen
     out, err = capfd.readouterr()

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
+
 from ipcam.domain.health import Health, HealthChanged, Sighting, Status, watch
 from ipcam.domain.wire import judge
 from ipcam.stream import CameraReader, Fleet, Reading
-
 from tests.conditions import wait_until
 from tests.integration.ipcam.conftest import Cameras
 
@@ -47,7 +47,9 @@ def becomes(reader: CameraReader, status: Status, *reasons: str) -> Callable[[],
 def test_a_well_camera_is_measured_without_decoding(watched: Callable[..., CameraReader], transport: str) -> None:
     reader = watched(3, transport)
     # The first interval may begin with what FFmpeg had kept while it analysed.
-    wait_until(lambda: 1.7 < (reader.reading().key_interval_s or 0) < 2.3 and reader.reading().fps > 8, "a measured stream")
+    wait_until(
+        lambda: 1.7 < (reader.reading().key_interval_s or 0) < 2.3 and reader.reading().fps > 8, "a measured stream"
+    )
     reading = reader.reading()
     assert (reading.codec, reading.width, reading.height, reading.connects) == ("h264", 640, 360, 1)
     assert 100_000 < reading.bitrate_bps < 900_000

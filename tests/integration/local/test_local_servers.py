@@ -114,9 +114,9 @@ def test_a_service_sends_a_command_but_cannot_read_it(channel_of, notify_queue):
 
 def test_a_service_cannot_send_commands_to_itself_from_anothers_exchange(channel_of, notify_queue):
     channel = channel_of("stats")
-    channel.queue_declare("stats.probe", durable=True, auto_delete=True)
+    channel.queue_declare("stats.spy", exclusive=True)
     with refused():
-        channel.queue_bind("stats.probe", "notify.probe-commands", "mail")
+        channel.queue_bind("stats.spy", "notify.probe-commands", "mail")
 
 
 def test_a_service_reads_anothers_events_and_cannot_write_them(channel_of, notify_queue):

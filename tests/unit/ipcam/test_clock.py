@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from ipcam.domain.clock import drifts, measure
 
 NOW = datetime(2021, 6, 1, 8, 0, tzinfo=UTC)

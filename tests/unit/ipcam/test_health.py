@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from ipcam.domain.health import WELL, Health, HealthChanged, Patience, Sighting, Status, watch
 
 START = datetime(2021, 6, 1, 8, 0, tzinfo=UTC)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from ipcam.domain.leases import Lease, Terms, alive, fair_share, moves
 
 START = datetime(2021, 6, 1, 8, 0, tzinfo=UTC)
@@ -82,8 +83,12 @@ def test_a_worker_takes_no_more_than_it_can_carry_and_the_rest_stays_visibly_fre
 
 
 @settings(max_examples=60)
-@given(st.integers(1, 60), st.lists(st.sets(st.sampled_from(["a", "b", "c", "d"]), min_size=1), min_size=1, max_size=12))
-def test_no_camera_is_held_twice_and_all_are_held_fairly_once_workers_settle(cameras: int, rounds: list[set[str]]) -> None:
+@given(
+    st.integers(1, 60), st.lists(st.sets(st.sampled_from(["a", "b", "c", "d"]), min_size=1), min_size=1, max_size=12)
+)
+def test_no_camera_is_held_twice_and_all_are_held_fairly_once_workers_settle(
+    cameras: int, rounds: list[set[str]]
+) -> None:
     province = Province(cameras)
     for workers in rounds:
         province.round(sorted(workers))

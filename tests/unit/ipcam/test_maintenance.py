@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from ipcam.domain.maintenance import MaintenanceRefused, Window, plan, planned
 
 NOW = datetime(2021, 6, 1, 8, 0, tzinfo=UTC)
@@ -31,6 +32,8 @@ def test_a_window_of_one_camera_excuses_no_other_and_one_of_the_site_excuses_all
         (NOW, NOW + HOUR, "  ", "reason"),
     ],
 )
-def test_an_impossible_window_is_refused_with_the_field_and_the_rule(starts: datetime, ends: datetime, reason: str, field: str) -> None:
+def test_an_impossible_window_is_refused_with_the_field_and_the_rule(
+    starts: datetime, ends: datetime, reason: str, field: str
+) -> None:
     with pytest.raises(MaintenanceRefused, match=field):
         plan(starts, ends, reason, NOW)

@@ -1,6 +1,7 @@
 """Where a camera may hang."""
 
 import pytest
+
 from ipcam.domain.placement import FORBIDDEN, ForbiddenPlacement, Placement, UnknownPlacement, choose_placement
 
 

@@ -5,7 +5,9 @@ from collections import Counter
 from ipcam.domain.share import MotionShare, PictureShare
 
 
-def simulate(cameras: int, cost_s: float, budget: float, seconds: float, every_s: float = 10.0) -> tuple[PictureShare, Counter[str], float, float]:
+def simulate(
+    cameras: int, cost_s: float, budget: float, seconds: float, every_s: float = 10.0
+) -> tuple[PictureShare, Counter[str], float, float]:
     """Every camera always has a fresh picture; a look takes `cost_s` of CPU and as long by the clock."""
     share, looks, at, spent = PictureShare(every_s, budget), Counter[str](), 0.0, 0.0
     names = {f"c{i}" for i in range(cameras)}

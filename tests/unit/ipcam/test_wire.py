@@ -4,7 +4,9 @@ from ipcam.domain.health import Status
 from ipcam.domain.wire import WireMeter, judge
 
 
-def streaming(seconds: float, fps: float = 10.0, declared: float = 10.0, start: float = 100.0, meter: WireMeter | None = None) -> tuple[WireMeter, float]:
+def streaming(
+    seconds: float, fps: float = 10.0, declared: float = 10.0, start: float = 100.0, meter: WireMeter | None = None
+) -> tuple[WireMeter, float]:
     if meter is None:
         meter = WireMeter()
         meter.connected(start, "h264", declared, 640, 360)

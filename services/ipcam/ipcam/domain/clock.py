@@ -22,7 +22,9 @@ class Drift:
     uncertainty: timedelta
 
 
-def measure(camera_time: datetime, asked_at: datetime, answered_at: datetime, resolution: timedelta = timedelta(seconds=1)) -> Drift:
+def measure(
+    camera_time: datetime, asked_at: datetime, answered_at: datetime, resolution: timedelta = timedelta(seconds=1)
+) -> Drift:
     """The drift, all times with a zone. ONVIF answers in whole seconds, cut off: half a second is added to the camera's time."""
     if answered_at < asked_at:
         raise ValueError("answered before asked")

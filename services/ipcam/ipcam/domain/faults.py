@@ -74,7 +74,9 @@ class FaultCleared:
     lasted: timedelta
 
 
-def look(state: FaultState, shows: bool | None, at: datetime, rule: Hysteresis = Hysteresis()) -> tuple[FaultState, FaultRaised | FaultCleared | None]:
+def look(
+    state: FaultState, shows: bool | None, at: datetime, rule: Hysteresis = Hysteresis()
+) -> tuple[FaultState, FaultRaised | FaultCleared | None]:
     """Takes one look. `shows` None is a look that could not tell: it neither counts nor breaks a run."""
     if shows is None:
         return state, None

@@ -64,7 +64,9 @@ class HealthChanged:
     lasted: timedelta | None
 
 
-def watch(health: Health, seen: Sighting, at: datetime, patience: Patience = Patience()) -> tuple[Health, HealthChanged | None]:
+def watch(
+    health: Health, seen: Sighting, at: datetime, patience: Patience = Patience()
+) -> tuple[Health, HealthChanged | None]:
     """Takes one sighting. A change is returned once, when the sighting has held as long as `patience` asks."""
     health = _note(health, seen, at)
     status, since, reason = _believe(health, at, patience)
@@ -93,14 +95,22 @@ def _note(health: Health, seen: Sighting, at: datetime) -> Health:
 def _believe(health: Health, at: datetime, patience: Patience) -> tuple[Status, datetime, str | None]:
     now = (health.status, health.since or at, health.reason)
     if health.offline_since and at - health.offline_since >= patience.offline:
-        return (Status.OFFLINE, health.offline_since, health.offline_reason) if health.status is not Status.OFFLINE else now
+        return (
+            (Status.OFFLINE, health.offline_since, health.offline_reason)
+            if health.status is not Status.OFFLINE
+            else now
+        )
     if health.status is Status.UNKNOWN:
         return (Status.ONLINE, health.well_since, None) if health.well_since else _impaired(health, at, patience, now)
     if health.status is Status.OFFLINE:
         if not health.alive_since or at - health.alive_since < patience.recovery:
             return now
         well = health.well_since is not None
-        return (Status.ONLINE if well else Status.DEGRADED, health.alive_since, None if well else health.impaired_reason)
+        return (
+            Status.ONLINE if well else Status.DEGRADED,
+            health.alive_since,
+            None if well else health.impaired_reason,
+        )
     if health.status is Status.ONLINE:
         return _impaired(health, at, patience, now)
     if health.well_since and at - health.well_since >= patience.recovery:

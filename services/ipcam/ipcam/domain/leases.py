@@ -23,7 +23,10 @@ class Lease:
 
 @dataclass(frozen=True)
 class Terms:
-    """Renewed every `renew_every`, lost after `lasts`; a worker is alive while it was seen within `lasts`. Failover is under `lasts` + `renew_every`."""
+    """Renewed every `renew_every`, lost after `lasts`; a worker is alive while it was seen within `lasts`.
+
+    Failover is under `lasts` + `renew_every`.
+    """
 
     lasts: timedelta = timedelta(seconds=15)
     renew_every: timedelta = timedelta(seconds=5)
@@ -51,7 +54,9 @@ def fair_share(cameras: int, workers: Collection[str], me: str) -> int:
     return share + (1 if sorted(workers).index(me) < rest else 0)
 
 
-def moves(leases: Iterable[Lease], workers: Collection[str], me: str, at: datetime, capacity: int | None = None) -> Moves:
+def moves(
+    leases: Iterable[Lease], workers: Collection[str], me: str, at: datetime, capacity: int | None = None
+) -> Moves:
     """What `me` should release, keep and take. Takes only free cameras; keeps what it has as far as its share goes (few moves);
     `capacity` bounds the share, and what nobody has room for stays free and visible."""
     everything = list(leases)

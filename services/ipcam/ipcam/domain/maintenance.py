@@ -33,7 +33,9 @@ def plan(starts_at: datetime, ends_at: datetime, reason: str, at: datetime, came
     if ends_at <= at:
         raise MaintenanceRefused("ends_at: lies in the past; an outage is planned beforehand")
     if ends_at - starts_at > LONGEST:
-        raise MaintenanceRefused(f"ends_at: at most {LONGEST.days} days after starts_at (CĐ 597/CĐ-BCĐ: cameras watch continuously)")
+        raise MaintenanceRefused(
+            f"ends_at: at most {LONGEST.days} days after starts_at (CĐ 597/CĐ-BCĐ: cameras watch continuously)"
+        )
     return Window(starts_at, ends_at, reason.strip(), camera_id)
 
 

@@ -47,7 +47,9 @@ class MotionEnded:
     peak_share: float
 
 
-def follow(state: MotionState, share: float, at: datetime, rule: MotionRule = MotionRule()) -> tuple[MotionState, MotionStarted | MotionEnded | None]:
+def follow(
+    state: MotionState, share: float, at: datetime, rule: MotionRule = MotionRule()
+) -> tuple[MotionState, MotionStarted | MotionEnded | None]:
     """Takes one look at the area."""
     if share >= rule.share:
         began = state.since or at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from dataclasses import dataclass
 from datetime import timedelta
@@ -72,7 +73,9 @@ class WireMeter:
         self.gaps = self.times_back = self.connects = self.packets = self.bytes = 0
         self.clock_ahead_s: float | None = None
 
-    def connected(self, at_s: float, codec: str | None, fps: float | None, width: int | None, height: int | None) -> None:
+    def connected(
+        self, at_s: float, codec: str | None, fps: float | None, width: int | None, height: int | None
+    ) -> None:
         """A connection was made; a codec other than the last one is remembered as changed."""
         if self._codec and codec and codec != self._codec:
             self._former_codec = self._codec
@@ -121,7 +124,7 @@ class WireMeter:
         recent = [(t, size) for t, size in self._recent if t > at_s - WINDOW_S]
         keys = list(self._keys)
         since_key = [at_s - keys[-1]] if keys else []
-        intervals = [b - a for a, b in zip(keys, keys[1:])]
+        intervals = [b - a for a, b in itertools.pairwise(keys)]
         return WireReading(
             connected=self._connected,
             failure=self._failure,
@@ -151,7 +154,9 @@ class WireMeter:
         self._former_codec = None
 
 
-def judge(reading: WireReading, at_s: float, limits: WireLimits = WireLimits(), usual_fps: float | None = None) -> Sighting:
+def judge(
+    reading: WireReading, at_s: float, limits: WireLimits = WireLimits(), usual_fps: float | None = None
+) -> Sighting:
     """How the camera looks by its wire alone. `usual_fps`: what this camera really sends when well (cameras declare what they do not send)."""
     silent = at_s - reading.last_video_s if reading.last_video_s is not None else None
     if not reading.connected:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
-from chassis.events import Command, Fact
 from marshmallow import fields
+
+from chassis.events import Command, Fact
 
 NAME = os.environ.get("PROBE_NAME", "probe")
 

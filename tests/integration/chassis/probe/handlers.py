@@ -8,10 +8,10 @@ import os
 import time
 
 import psycopg2
+
 from chassis.database import Tx
 from chassis.events import Event
 from chassis.outbox import announce
-
 from tests.integration.chassis.probe.events import NAME, Counted, Echoed, Order, Renamed, Summed
 
 EFFECT = """

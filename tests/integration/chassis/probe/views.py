@@ -5,15 +5,15 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
+from flask import Response, jsonify
+from marshmallow import Schema, fields, validate
+
 from chassis import audit, context, paging
 from chassis.auth import require
 from chassis.database import Tx
 from chassis.outbox import announce
 from chassis.problems import Problem
 from chassis.web import Blueprint, check_if_match, etag, transactional
-from flask import Response, jsonify
-from marshmallow import Schema, fields, validate
-
 from tests.integration.chassis.probe.events import Counted
 
 blueprint = Blueprint("things", "things", description="Things")
