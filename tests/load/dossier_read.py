@@ -61,7 +61,7 @@ GIVEN = """An Anh Bình Chi Cường Dũng Dung Đạt Đông Giang Hà Hải H�
 Lâm Linh Long Mai Minh Nam Nga Ngân Nghĩa Ngọc Nhung Phong Phúc Phương Quân Quang Quyên Sơn Tâm Thảo Thắng Thành Thịnh
 Thu Thủy Tiến Trang Trung Tú Tuấn Tùng Uyên Vân Việt Vinh Yến""".split()
 # Five years; most dossiers in few units and of few procedures (squared and cubed random numbers); one in twenty is open,
-# most of those of the last 90 days; one in ten has a step in a department.
+# most of those of the last 90 days; one in ten has a step in a department. Rows lie as they came, as they do in life.
 DOSSIERS = """
 CREATE TEMP TABLE drawn AS
 SELECT n, u.codes[1 + floor(random() ^ 2 * 236)::int] AS unit, 1 + floor(random() ^ 3 * 1899)::int AS procedure,
@@ -79,7 +79,7 @@ SELECT format('%%s-%%s-%%s', unit, to_char(filed_at, 'YYMMDD'), lpad((n %% 10000
        || (%(middle)s::text[])[1 + floor(b * %(middles)s)::int] || ' '
        || (%(given)s::text[])[1 + floor(c * %(givens)s)::int] AS full_name,
        CASE WHEN door < 0.1 THEN 'H52.' || 1 + floor(a * 20)::int END AS step_unit
-FROM drawn;
+FROM drawn ORDER BY filed_at;
 CREATE TEMP TABLE named AS
 SELECT full_name, search_words(full_name) AS words FROM (SELECT DISTINCT full_name FROM made) names;
 INSERT INTO dossier (code, unit, procedure_code, procedure_version, channel, status, filed_at, accepted_at, due_at,
@@ -98,7 +98,7 @@ SELECT made.code, unit, procedure_code, channel, status, filed_at,
        CASE WHEN status IN (2, 4) AND step_unit IS NOT NULL THEN filed_at + interval '30 days' ELSE 'infinity' END,
        CASE WHEN step_unit IS NULL THEN '{}' ELSE ARRAY[step_unit] END,
        named.words || array_to_tsvector(regexp_split_to_array(lower(made.code), '[^a-z0-9]+')) || p.words
-FROM made JOIN procedure p ON p.code = procedure_code JOIN named USING (full_name)
+FROM made JOIN procedure p ON p.code = procedure_code JOIN named USING (full_name) ORDER BY filed_at
 """
 
 

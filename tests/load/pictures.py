@@ -22,7 +22,6 @@ sys.path[:0] = [str(ROOT), str(ROOT / "services/ipcam")]
 from infra.simulators.cameras import scenes  # noqa: E402
 from ipcam.domain.faults import Fault, FaultRaised, FaultState, Hysteresis, look  # noqa: E402
 from ipcam.vision import PICTURE_FAULTS, PictureJudge  # noqa: E402
-
 from tests.integration.ipcam.labelled import TRUTH, Shot, looks  # noqa: E402
 
 START = datetime(2021, 6, 1, tzinfo=UTC)
@@ -56,7 +55,9 @@ class Score:
                 states[fault], change = look(states[fault], judgement.shows(fault), START + timedelta(seconds=t), rule)
                 if isinstance(change, FaultRaised):
                     raised.setdefault(fault, t)
-                    if true is None and not (shot.fault and shot.fault_from_s <= t <= shot.fault_to_s + 5 * shot.every_s):
+                    if true is None and not (
+                        shot.fault and shot.fault_from_s <= t <= shot.fault_to_s + 5 * shot.every_s
+                    ):
                         self.false_alarms.append((shot, t, fault))
         self.clean_s += shot.ends_s - (shot.fault_to_s - shot.fault_from_s)
         if shot.fault:
@@ -73,18 +74,30 @@ class Score:
 
     def table(self) -> str:
         """For people."""
-        lines = [f"{'fault':14}{'episodes':>9}{'found':>7}{'recall':>8}{'precision':>10}{'delay s (median, worst)':>25}"]
+        lines = [
+            f"{'fault':14}{'episodes':>9}{'found':>7}{'recall':>8}{'precision':>10}{'delay s (median, worst)':>25}"
+        ]
         for fault in PICTURE_FAULTS:
             if not self.given[fault]:
                 continue
-            wrong = sum(n for (_, as_), n in self.otherwise.items() if as_ is fault) + sum(f is fault for _, _, f in self.false_alarms)
+            wrong = sum(n for (_, as_), n in self.otherwise.items() if as_ is fault) + sum(
+                f is fault for _, _, f in self.false_alarms
+            )
             precision = self.found[fault] / max(1, self.found[fault] + wrong)
             delays = sorted(self.delays[fault]) or [float("nan")]
             delay = f"{delays[len(delays) // 2]:.0f}, {delays[-1]:.0f}"
-            lines.append(f"{fault:14}{self.given[fault]:>9}{self.found[fault]:>7}{self.found[fault] / self.given[fault]:>8.2f}{precision:>10.2f}{delay:>25}")
-        lines.append("under another name: " + (", ".join(f"{a} as {b}: {n}" for (a, b), n in self.otherwise.items()) or "none"))
+            recall = self.found[fault] / self.given[fault]
+            lines.append(
+                f"{fault:14}{self.given[fault]:>9}{self.found[fault]:>7}{recall:>8.2f}{precision:>10.2f}{delay:>25}"
+            )
+        lines.append(
+            "under another name: " + (", ".join(f"{a} as {b}: {n}" for (a, b), n in self.otherwise.items()) or "none")
+        )
         days = self.clean_s / 86400
-        lines.append(f"false alarms: {len(self.false_alarms)} in {days:.2f} clean camera-days; judge {1000 * self.judge_cpu_s / max(1, self.looks):.1f} ms CPU a look")
+        cost_ms = 1000 * self.judge_cpu_s / max(1, self.looks)
+        lines.append(
+            f"false alarms: {len(self.false_alarms)} in {days:.2f} clean camera-days; judge {cost_ms:.1f} ms CPU a look"
+        )
         return "\n".join(lines)
 
 
@@ -93,16 +106,26 @@ def look_of(place: str, condition: str, seed: int) -> scenes.Look:
     return scenes.Look(place, condition, actors=seed % 4, trucks=1 if place == "gate" else 0, seed=seed, period_s=37)
 
 
-def faulty(seed: int, places: tuple[str, ...] = scenes.PLACES, conditions: tuple[str, ...] = scenes.CONDITIONS) -> list[Shot]:
+def faulty(
+    seed: int, places: tuple[str, ...] = scenes.PLACES, conditions: tuple[str, ...] = scenes.CONDITIONS
+) -> list[Shot]:
     """Every fault at every place in every light, 100 s long, after 100 s of well pictures, at times that fit no period."""
     base = Shot(scenes.Look("yard"), fault_from_s=100, fault_to_s=200, ends_s=250, mirrored=seed % 2 == 0)
-    return [replace(base, look=look_of(p, c, seed), fault=f) for p in places for c in conditions for f in scenes.PICTURE_FAULTS]
+    return [
+        replace(base, look=look_of(p, c, seed), fault=f)
+        for p in places
+        for c in conditions
+        for f in scenes.PICTURE_FAULTS
+    ]
 
 
 def clean(seed: int, hours: float) -> list[Shot]:
     """A camera in each place through dusk and one in the rain, for so many hours together."""
     each = hours * 3600 / (len(scenes.PLACES) + 1)
-    shots = [Shot(look_of(p, "day", seed), ends_s=each, dusk_from_s=each / 3, dusk_takes_s=600, mirrored=seed % 2 == 0) for p in scenes.PLACES]
+    shots = [
+        Shot(look_of(p, "day", seed), ends_s=each, dusk_from_s=each / 3, dusk_takes_s=600, mirrored=seed % 2 == 0)
+        for p in scenes.PLACES
+    ]
     return [*shots, Shot(look_of("yard", "rain", seed), ends_s=each)]
 
 

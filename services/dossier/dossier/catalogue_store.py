@@ -62,14 +62,20 @@ def _list(
     values = {name: value for name, value in narrow.items() if value is not None}
     exact = "1"
     if words:
-        values["plain"] = words.plain
+        values["plain"] = words.plain.whole
         exact = "CASE WHEN words @@ %(exact)s::tsquery THEN 0 ELSE 1 END" if words.exact else "1"
     conditions = "".join(f" AND {FOUND[name]}" for name in values)
     inner = query.replace("SELECT code,", f"SELECT {exact} AS phase, code,", 1) + conditions
     page = (
         f"SELECT * FROM ({inner}) f WHERE (phase, code) > (%(phase)s, %(after)s) ORDER BY phase, code LIMIT %(limit)s"
     )
-    place = {"on": on, "phase": after[0], "after": after[1], "limit": limit, "exact": words and words.exact}
+    place = {
+        "on": on,
+        "phase": after[0],
+        "after": after[1],
+        "limit": limit,
+        "exact": words and words.exact and words.exact.whole,
+    }
     return list(tx.exec_driver_sql(page, values | place))
 
 

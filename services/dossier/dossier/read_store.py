@@ -12,11 +12,10 @@ from chassis.database import Tx
 from dossier.domain.instants import VIETNAM, local_day
 from dossier.domain.outcome import NEAR_DUE, DueState
 from dossier.reading import Reach
-from dossier.search_words import Sought
+from dossier.search_words import Query, Sought
 
 OPEN = "(1, 2, 4, 5, 6)"
-"""Statuses that stand to a promise; written out so that the partial indexes serve."""
-ANYWHERE = "-infinity"
+"""Statuses that stand to a promise; written out so that the partial index serves."""
 
 DUE_STATES = {
     DueState.OVERDUE: f"l.status IN {OPEN} AND l.due_at < %(today)s",
@@ -26,26 +25,30 @@ DUE_STATES = {
 """domain.outcome.due_state as SQL: late by local date, near by 24 hours."""
 
 SHOWN = """
-SELECT page.*, d.full_name, u.name AS unit_name, p.name AS procedure_name
-FROM page JOIN dossier d ON d.code = page.code JOIN unit u ON u.code = page.unit
+SELECT {page}, l.unit, l.procedure_code, l.channel, l.status, l.due_at, l.step_unit, d.full_name, u.name AS unit_name,
+       p.name AS procedure_name
+FROM page JOIN register_line l ON l.code = page.code JOIN dossier d ON d.code = page.code JOIN unit u ON u.code = l.unit
 JOIN procedure p ON (p.code, p.version) = (d.procedure_code, d.procedure_version)
 """
-LINE = "l.code, l.unit, l.procedure_code, l.channel, l.status, l.filed_at, l.due_at, l.step_unit"
-NEWEST = "ORDER BY l.filed_at DESC, l.code DESC LIMIT %(limit)s"
-WORK = f"""
+"""What a page shows; the page itself is its codes only, so that an index alone can find them."""
+NEWEST = "ORDER BY filed_at DESC, code DESC LIMIT %(limit)s"
+LINES_SHOWN = SHOWN.format(page="page.*") + "ORDER BY page.filed_at DESC, page.code DESC"
+WORK = """
 WITH page AS (
-    SELECT * FROM (
-        (SELECT {LINE}, l.work_due_at, false AS step FROM register_line l
+    SELECT code, filed_at, do_by, step FROM (
+        (SELECT l.code, l.filed_at, l.work_due_at AS do_by, false AS step FROM register_line l
          WHERE l.unit = %(unit)s AND l.status IN (1, 2, 4, 5, 6, 9) AND l.step_unit IS DISTINCT FROM %(unit)s
          AND (l.work_due_at, l.code) > (%(after)s::timestamptz, %(code)s)
          ORDER BY l.work_due_at, l.code LIMIT %(limit)s)
         UNION ALL
-        (SELECT {LINE}, l.step_due_at, true FROM register_line l
+        (SELECT l.code, l.filed_at, l.step_due_at, true FROM register_line l
          WHERE l.step_unit = %(unit)s AND (l.step_due_at, l.code) > (%(after)s::timestamptz, %(code)s)
          ORDER BY l.step_due_at, l.code LIMIT %(limit)s)
-    ) l ORDER BY l.work_due_at, l.code LIMIT %(limit)s
+    ) both_kinds ORDER BY do_by, code LIMIT %(limit)s
 )
 """
+WORK_PAGE = "page.code, page.filed_at, page.step, nullif(page.do_by, 'infinity') AS do_by, page.do_by::text AS place"
+WORK_SHOWN = SHOWN.format(page=WORK_PAGE) + "ORDER BY page.do_by, page.code"
 
 COUNTED = f"""
 SELECT status, CASE WHEN status NOT IN {OPEN} THEN NULL
@@ -77,11 +80,10 @@ class Filter:
 
 
 def _conditions(filter: Filter) -> tuple[list[str], dict[str, Any]]:
-    """The WHERE of a filter, without its words."""
+    """The WHERE of a filter, without its units and its words."""
     today = datetime.datetime.combine(local_day(filter.now), datetime.time(), VIETNAM)
     values: dict[str, Any] = {"today": today, "near": filter.now + NEAR_DUE}
-    found = _units(filter, values)
-    single = {
+    single: dict[str, tuple[str, Any]] = {
         "statuses": ("l.status = ANY(%(statuses)s)", [int(status) for status in filter.statuses] or None),
         "procedures": ("l.procedure_code = ANY(%(procedures)s)", filter.procedures),
         "channel": ("l.channel = %(channel)s", filter.channel),
@@ -90,6 +92,9 @@ def _conditions(filter: Filter) -> tuple[list[str], dict[str, Any]]:
         "due_from": ("l.due_at >= %(due_from)s", filter.due_from),
         "due_to": ("l.due_at < %(due_to)s", filter.due_to),
     }
+    if filter.procedures is not None and len(filter.procedures) == 1:
+        single["procedures"] = ("l.procedure_code = %(procedures)s", filter.procedures[0])
+    found = []
     for name, (condition, value) in single.items():
         if value is not None:
             found.append(condition)
@@ -99,21 +104,22 @@ def _conditions(filter: Filter) -> tuple[list[str], dict[str, Any]]:
     return found, values
 
 
-def _units(filter: Filter, values: dict[str, Any]) -> list[str]:
-    """Narrowed to a unit's tree, and to what the caller may read: by the unit itself, or by a step there."""
+def _branches(filter: Filter) -> tuple[list[list[str]], dict[str, Any]]:
+    """Disjoint conditions whose lines together are what the caller may read of the units asked for.
+
+    By the unit itself, and by a step in a unit of the caller's. Apart, each has its index.
+    """
     within, may_read = filter.within.units, filter.reach.units
-    if may_read is None:
-        values["own"] = list(within or ())
-        return [] if within is None else ["l.unit = ANY(%(own)s)"]
-    values["own"] = list(may_read if within is None else may_read & within)
-    values["readers"] = list(may_read)
-    stepped = "l.step_units <> '{}' AND l.step_units && %(readers)s"
-    if within is not None:
-        if within <= may_read:
-            return ["l.unit = ANY(%(own)s)"]
-        values["others"] = list(within - may_read)
-        stepped += " AND l.unit = ANY(%(others)s)"
-    return [f"(l.unit = ANY(%(own)s) OR ({stepped}))"]
+    own = within if may_read is None else may_read if within is None else may_read & within
+    if own is None:
+        return [[]], {}
+    values: dict[str, Any] = {"own": sorted(own), "one": min(own, default=None), "readers": sorted(may_read or ())}
+    branches = [["l.unit = %(one)s" if len(own) == 1 else "l.unit = ANY(%(own)s)"]] if own else []
+    if may_read and (within is None or not within <= may_read):
+        stepped = ["l.step_units <> '{}' AND l.step_units && %(readers)s", "l.unit <> ALL(%(readers)s)"]
+        branches.append(stepped if within is None else [*stepped, "l.unit = ANY(%(within)s)"])
+        values["within"] = sorted(within or ())
+    return branches or [["false"]], values
 
 
 def _where(conditions: Sequence[str]) -> str:
@@ -135,35 +141,49 @@ def list_lines(tx: Tx, filter: Filter, after: Sequence[Any], limit: int) -> list
 
 
 def _phases(sought: Sought | None) -> list[tuple[int, list[str]]]:
-    plain = "l.words @@ %(plain)s::tsquery"
     if sought is None:
         return [(1, [])]
     if sought.exact is None:
-        return [(1, [plain])]
-    exact = "l.words @@ %(exact)s::tsquery"
-    return [(0, [exact]), (1, [plain, f"NOT {exact}"])]
+        return [(1, _has("plain", sought.plain))]
+    rest = "NOT l.words @@ %(exact_whole)s::tsquery"
+    return [(0, _has("exact", sought.exact)), (1, [*_has("plain", sought.plain), rest])]
+
+
+def _has(name: str, query: Query) -> list[str]:
+    """`IS TRUE` keeps a condition away from the index."""
+    indexed = f"l.words @@ %({name})s::tsquery"
+    return [indexed, f"(l.words @@ %({name}_begun)s::tsquery) IS TRUE"] if query.begun else [indexed]
+
+
+def _words(sought: Sought | None) -> dict[str, Any]:
+    queries = {"plain": sought.plain, "exact": sought.exact} if sought else {}
+    values: dict[str, Any] = {}
+    for name, query in queries.items():
+        if query:
+            values |= {name: query.indexed, f"{name}_begun": query.begun, f"{name}_whole": query.whole}
+    return values
 
 
 def _page(
     tx: Tx, filter: Filter, phase: int, words: list[str], after: tuple[str | None, str | None], limit: int
 ) -> list[Any]:
     conditions, values = _conditions(filter)
-    values |= {"limit": limit, "phase": phase, "after": after[0], "code": after[1]}
-    values |= {"plain": filter.sought.plain, "exact": filter.sought.exact} if filter.sought else {}
+    branches, units = _branches(filter)
+    values |= units | _words(filter.sought) | {"limit": limit, "phase": phase, "after": after[0], "code": after[1]}
     if after[0] is not None:
         conditions.append("(l.filed_at, l.code) < (%(after)s::timestamptz, %(code)s)")
-    inner = f"SELECT {LINE}, %(phase)s AS phase FROM register_line l WHERE {_where([*conditions, *words])} {NEWEST}"
-    query = f"WITH page AS ({inner}) {SHOWN} ORDER BY page.filed_at DESC, page.code DESC"
-    return list(tx.exec_driver_sql(query, values))
+    found = " UNION ALL ".join(
+        f"(SELECT l.code, l.filed_at FROM register_line l WHERE {_where([*branch, *conditions, *words])} {NEWEST})"
+        for branch in branches
+    )
+    page = f"SELECT code, filed_at, %(phase)s AS phase FROM ({found}) AS found {NEWEST}"
+    return list(tx.exec_driver_sql(f"WITH page AS ({page}) {LINES_SHOWN}", values))
 
 
 def worklist(tx: Tx, unit: str, after: Sequence[str], limit: int) -> list[Any]:
     """What a unit has to do, soonest first: its own open dossiers, and the steps under way in it; undated last."""
-    query = f"{WORK} {SHOWN.replace('page.*', _WORK_COLUMNS)} ORDER BY page.work_due_at, page.code"
-    return list(tx.exec_driver_sql(query, {"unit": unit, "after": after[0], "code": after[1], "limit": limit}))
-
-
-_WORK_COLUMNS = "page.*, nullif(page.work_due_at, 'infinity') AS do_by, page.work_due_at::text AS place"
+    values = {"unit": unit, "after": after[0], "code": after[1], "limit": limit}
+    return list(tx.exec_driver_sql(f"{WORK} {WORK_SHOWN}", values))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,20 +197,19 @@ class Counts:
 def counts(tx: Tx, filter: Filter) -> Counts:
     """Dossiers by status and due state, for the same filter as the list. Takes a bounded time."""
     conditions, values = _conditions(filter)
-    if filter.sought:
-        conditions.append("l.words @@ %(plain)s::tsquery")
-        values["plain"] = filter.sought.plain
-    where = _where(conditions)
-    whole = f"SELECT l.status, l.due_at FROM register_line l WHERE {where}"
+    branches, units = _branches(filter)
+    values |= units | _words(filter.sought)
+    words = _has("plain", filter.sought.plain) if filter.sought else []
+    wheres = [_where([*branch, *conditions, *words]) for branch in branches]
+    whole = " UNION ALL ".join(f"SELECT l.status, l.due_at FROM register_line l WHERE {where}" for where in wheres)
     query = f"{COUNTED} FROM ({whole}) AS found GROUP BY 1, 2"
     if _cost(tx, query, values) <= DEAREST_EXACT:
         return Counts(True, [(row.status, row.due_state, row.dossiers) for row in tx.exec_driver_sql(query, values)])
     share = min(1.0, SAMPLE / max(1, tx.exec_driver_sql(LINES).scalar_one()))
-    sample = (
-        f"SELECT l.status, l.due_at FROM register_line l TABLESAMPLE SYSTEM ({share * 100:.6f}) REPEATABLE (1)"
-        f" WHERE {where}"
-    )
-    rows = tx.exec_driver_sql(f"{COUNTED} FROM ({sample}) AS found GROUP BY 1, 2", values)
+    any_branch = " OR ".join(f"({where})" for where in wheres)
+    sampled = f"register_line l TABLESAMPLE SYSTEM ({share * 100:.6f}) REPEATABLE (1)"
+    sample = f"{COUNTED} FROM (SELECT l.status, l.due_at FROM {sampled} WHERE {any_branch}) AS found GROUP BY 1, 2"
+    rows = tx.exec_driver_sql(sample, values)
     return Counts(False, [(row.status, row.due_state, round(row.dossiers / share)) for row in rows])
 
 

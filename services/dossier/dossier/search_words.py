@@ -7,6 +7,7 @@ import re
 import unicodedata
 
 MOST_WORDS = 12
+SHORTEST_BEGUN = 3
 _ACCENTS = re.compile(r"[\u0300-\u036f]")
 _D = str.maketrans("đĐ", "dd")
 _LETTERS = "àáảãạăằắẳẵặâầấẩẫậđèéẻẽẹêềếểễệìíỉĩịòóỏõọôồốổỗộơờớởỡợùúủũụưừứửữựỳýỷỹỵ"
@@ -18,11 +19,25 @@ class NoWords(ValueError):
 
 
 @dataclasses.dataclass(frozen=True)
-class Sought:
-    """Two tsquery texts: `plain` finds with or without accents, `exact` (None where nothing has an accent) as written."""
+class Query:
+    """tsquery texts: `indexed` is what an index is asked for; `begun`, a very short unfinished word, begins so many words
+    that lines are looked at for it one by one; `whole` is both."""
 
-    plain: str
-    exact: str | None
+    indexed: str
+    begun: str | None = None
+
+    @property
+    def whole(self) -> str:
+        """Everything that is asked for."""
+        return f"{self.indexed} & {self.begun}" if self.begun else self.indexed
+
+
+@dataclasses.dataclass(frozen=True)
+class Sought:
+    """`plain` finds with or without accents, `exact` (None where nothing has an accent) as written."""
+
+    plain: Query
+    exact: Query | None
 
 
 def small_letters(text: str) -> str:
@@ -47,6 +62,10 @@ def _words(between: re.Pattern[str], text: str) -> list[str]:
     return [word for word in between.split(text) if word][:MOST_WORDS]
 
 
-def _query(words: list[str]) -> str:
+def _query(words: list[str]) -> Query:
     """Words hold letters and digits only, so nothing in them can be taken for an operator."""
-    return " & ".join([*(f"'{word}'" for word in words[:-1]), f"'{words[-1]}':*"])
+    *finished, last = words
+    begun, known = f"'{last}':*", " & ".join(f"'{word}'" for word in finished)
+    if known and len(last) < SHORTEST_BEGUN:
+        return Query(known, begun)
+    return Query(f"{known} & {begun}" if known else begun)

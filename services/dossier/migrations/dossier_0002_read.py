@@ -44,15 +44,22 @@ CREATE TABLE register_line (               -- one narrow line a dossier, kept by
     step_due_at    timestamptz NOT NULL,
     step_units     text[] NOT NULL,        -- everyone who has or had a step: they may read it
     words          tsvector NOT NULL       -- of name, code and procedure, as written and without accents
-) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
+) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02,
+        autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 ALTER TABLE register_line ALTER words SET STATISTICS 300, ALTER unit SET STATISTICS 500,
     ALTER procedure_code SET STATISTICS 1000;
-CREATE INDEX register_line_filed ON register_line (filed_at, code) INCLUDE (status, due_at, unit, channel);
-CREATE INDEX register_line_unit ON register_line (unit, filed_at, code) INCLUDE (status, due_at, channel);
-CREATE INDEX register_line_unit_status ON register_line (unit, status, filed_at, code) INCLUDE (due_at);
-CREATE INDEX register_line_procedure ON register_line (procedure_code, filed_at, code) INCLUDE (status, due_at, unit);
-CREATE INDEX register_line_status ON register_line (status, filed_at, code);
-CREATE INDEX register_line_due ON register_line (due_at) INCLUDE (unit, status) WHERE status IN (1, 2, 4, 5, 6);
+-- Each holds what lists filter by, so that a line that is not shown is never fetched: only its index entry is looked at.
+CREATE INDEX register_line_filed ON register_line (filed_at, code)
+    INCLUDE (unit, procedure_code, channel, status, due_at, step_units);
+CREATE INDEX register_line_open ON register_line (filed_at, code)
+    INCLUDE (unit, procedure_code, channel, status, due_at, step_units) WHERE status IN (1, 2, 4, 5, 6);
+CREATE INDEX register_line_unit ON register_line (unit, filed_at, code)
+    INCLUDE (procedure_code, channel, status, due_at);
+CREATE INDEX register_line_procedure ON register_line (procedure_code, filed_at, code)
+    INCLUDE (unit, channel, status, due_at, step_units);
+CREATE INDEX register_line_due ON register_line (due_at)
+    INCLUDE (unit, procedure_code, channel, status, filed_at, code, step_units);
+CREATE INDEX register_line_rare ON register_line (status, filed_at, code) WHERE status IN (3, 7, 8, 9);
 CREATE INDEX register_line_work ON register_line (unit, work_due_at, code) WHERE status IN (1, 2, 4, 5, 6, 9);
 CREATE INDEX register_line_step ON register_line (step_unit, step_due_at, code) WHERE step_unit IS NOT NULL;
 CREATE INDEX register_line_step_units ON register_line USING gin (step_units) WHERE step_units <> '{{}}';

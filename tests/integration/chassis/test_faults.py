@@ -23,7 +23,7 @@ class Town:
         self.world, self.to_broker, self.to_database = world, to_broker, to_database
         amqp_url = world.amqp_url.replace(f":{world.stack.port('rabbitmq')}/", f":{to_broker.port}/")
         database_url = world.database_url.replace(f":{world.stack.port('postgresql')}/", f":{to_database.port}/")
-        more = {"AMQP_URL": amqp_url, "DATABASE_URL": database_url, "AMQP_HEARTBEAT_S": 1, "AMQP_TIMEOUT_S": 2}
+        more = {"AMQP_URL": amqp_url, "DATABASE_URL": database_url, "AMQP_HEARTBEAT_S": 2, "AMQP_TIMEOUT_S": 4}
         self.relay = KeptRunning(lambda: world.start("relay", **more))
         self.worker = KeptRunning(lambda: world.start("worker", INBOX_DELIVERY_LIMIT=50, **more))
 

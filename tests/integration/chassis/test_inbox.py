@@ -204,7 +204,10 @@ def test_what_the_broker_gives_up_is_dead(world: World) -> None:
     other = world.publish_event("counted", "other")
     for _ in range(2):  # a consumer that is lost before it can say anything, as often as the limit allows
         with world.connection() as connection:
-            assert connection.channel().basic_get(f"{world.name}.inbox") is not None
+            channel, taken = connection.channel(), []
+            channel.basic_qos(0, 1, False)
+            channel.basic_consume(f"{world.name}.inbox", callback=taken.append)
+            wait_until(lambda: connection.drain_events(timeout=20) or taken, "a delivery")
     wait_until(lambda: world.queue_depth(f"{world.name}.inbox.dead-letters") == 1, "the dead letter")
     world.run("worker", INBOX_DELIVERY_LIMIT=1)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dossier.search_words import MOST_WORDS, NoWords, small_letters, sought, without_accents
+from dossier.search_words import MOST_WORDS, NoWords, Query, small_letters, sought, without_accents
 
 
 def test_accents_and_the_barred_d_are_taken_off() -> None:
@@ -22,16 +22,23 @@ def test_composed_and_decomposed_text_are_the_same_words() -> None:
 
 
 def test_the_last_word_may_be_unfinished() -> None:
-    assert sought("Lò Văn A").plain == "'lo' & 'van' & 'a':*"
+    assert sought("Lò Văn A").plain.whole == "'lo' & 'van' & 'a':*"
+
+
+def test_a_very_short_unfinished_word_is_no_business_of_the_index() -> None:
+    assert sought("lo van a").plain == Query("'lo' & 'van'", "'a':*")
+    assert sought("lo van anh").plain == Query("'lo' & 'van' & 'anh':*")
+    assert sought("a").plain == Query("'a':*"), "alone it must be"
 
 
 def test_as_written_is_asked_for_only_where_there_are_accents() -> None:
     assert sought("lo van an").exact is None
-    assert sought("lò văn an").exact == "'lò' & 'văn' & 'an':*"
+    exact = sought("lò văn an").exact
+    assert exact and exact.whole == "'lò' & 'văn' & 'an':*"
 
 
 def test_a_code_is_sought_by_its_parts() -> None:
-    assert sought("000.00.17.H52-211012-0001").plain == "'000' & '00' & '17' & 'h52' & '211012' & '0001':*"
+    assert sought("000.00.17.H52-211012-0001").plain.whole == "'000' & '00' & '17' & 'h52' & '211012' & '0001':*"
 
 
 def test_no_letter_and_no_digit_is_refused() -> None:
@@ -46,6 +53,6 @@ def test_nothing_typed_becomes_an_operator(text: str) -> None:
     except NoWords:
         return
     for query in (found.plain, found.exact or found.plain):
-        words = query.removesuffix(":*").split(" & ")
+        words = query.whole.removesuffix(":*").split(" & ")
         assert len(words) <= MOST_WORDS
         assert all(word[0] == word[-1] == "'" and word[1:-1].isalnum() for word in words)

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "dossier_0004"
-down_revision = "dossier_0002"  # 0003 (imports) stands beside it; `upgrade heads` runs both, in either order
+revision = "dossier_0003"
+down_revision = "dossier_0002"
 branch_labels = None
 depends_on = None
 
