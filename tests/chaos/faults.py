@@ -17,7 +17,7 @@ import psycopg2
 from infra.local import postgres, rabbitmq
 from infra.local.supervision import wait_until
 from tests.chaos.arena import Arena, eventually
-from tests.chaos.children import LOAD, ROSTER, Child, Children
+from tests.chaos.children import LOAD, ROSTER, WORKERS, Child, Children
 from tests.chaos.repeats import Repeater
 from tests.chaos.schedule import Fault
 
@@ -25,6 +25,8 @@ BACK_S = 180.0  # a server that is not back by then is the machine's fault, and 
 GOES_ON_S = 4.0  # faults go on for so long while a server is away, then wait for it: a slow machine must not waste them
 FLOWS_AGAIN_S = 20.0  # and for so long, at most, for effects to be seen again
 TICK_S = 0.05
+CRASHES = 3
+CRASHES_WITHIN_S = 8.0
 EFFECTS = "SELECT count(*) AS n FROM booking"
 
 
@@ -108,6 +110,8 @@ class Mischief:
             case "drop everything":
                 everybody = [self.children.by_name[name] for name in ROSTER]
                 return sum(each.broker.drop_connections() + each.database.drop_connections() for each in everybody) > 0
+            case "crash loop of the workers":
+                return self._crash_loop([self.children.by_name[name] for name in WORKERS])
             case "black hole to broker" | "black hole to database" | "slow network":
                 assert child is not None
                 return self._disturb(child, fault)
@@ -136,6 +140,15 @@ class Mischief:
             child.signal(signal.SIGSTOP)
             self.over.wait(fault.seconds)
             child.signal(signal.SIGCONT)
+        return True
+
+    def _crash_loop(self, workers: list[Child]) -> bool:
+        """Kill all of them, again and again, each time a little after one could take what the others had in hand."""
+        for _ in range(CRASHES):
+            for worker in workers:
+                worker.signal(signal.SIGKILL)
+            before = self.effects()
+            eventually(lambda: self.over.is_set() or self.effects() > before, CRASHES_WITHIN_S)  # noqa: B023
         return True
 
     def _disturb(self, child: Child, fault: Fault) -> bool:

@@ -45,6 +45,7 @@ DECK = (
     Card("kill -9", RELAYS),
     Card("kill -9", WORKERS),
     Card("kill -9", WORKERS),
+    Card("crash loop of the workers"),
     Card("SIGTERM", RELAYS),
     Card("SIGTERM", WORKERS),
     Card("SIGTERM", WORKERS),

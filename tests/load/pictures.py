@@ -137,10 +137,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", default="101")
     parser.add_argument("--hours", type=float, default=2.0, help="clean camera-hours per seed")
+    parser.add_argument("--clean-only", action="store_true", help="only look for false alarms")
     arguments = parser.parse_args()
     score = Score()
     for seed in (int(s) for s in arguments.seeds.split(",")):
-        for shot in (*faulty(seed), *clean(seed, arguments.hours)):
+        for shot in (*(() if arguments.clean_only else faulty(seed)), *clean(seed, arguments.hours)):
             score.shoot(shot)
         print(f"after seed {seed}\n{score.table()}", flush=True)
     for shot, t, fault in score.false_alarms[:20]:

@@ -83,7 +83,7 @@ def worker(service: Service) -> None:
     start(service, "worker", DatabaseSettings, BrokerSettings, WorkerSettings, ProbeSettings)
     from prometheus_client import REGISTRY
 
-    from chassis import broker, metrics, probes
+    from chassis import broker, metrics
 
     database, broker_settings = open_database(service, "worker"), read(BrokerSettings)
     process = Worker(service.load(service.handlers), database, broker_settings, read(WorkerSettings))
@@ -93,7 +93,7 @@ def worker(service: Service) -> None:
         "broker": lambda: broker.answers(broker_settings),
         "reading": process.ready,
     }
-    probes.serve(read(ProbeSettings), checks)
+    process.serve_probes(read(ProbeSettings), checks)
     sys.exit(process.run())
 
 

@@ -17,6 +17,8 @@ from chassis.events import Command, Fact
 from chassis.personal_data import FIELDS
 from chassis.service import Service
 
+INSIDE = {"items", "additionalProperties"}  # what the elements of a list and the values of a table are
+CHOICES = {"anyOf", "allOf", "oneOf"}
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -48,12 +50,15 @@ def breaking_changes(old: Any, new: Any, place: str = "data") -> Iterator[str]:
             yield f"{place}.{name}: removed"
         else:
             yield from breaking_changes(schema, after[name], f"{place}.{name}")
-    if "items" in old:
-        yield from breaking_changes(old["items"], new.get("items", {}), f"{place}[]")
-    for index, (before, later) in enumerate(zip(old.get("anyOf", []), new.get("anyOf", []), strict=False)):
-        yield from breaking_changes(before, later, f"{place}(anyOf {index})")
-    if len(old.get("anyOf", [])) != len(new.get("anyOf", [])):
-        yield f"{place}: anyOf changed"
+    for key in INSIDE & set(old):
+        if isinstance(old[key], dict):
+            yield from breaking_changes(old[key], new.get(key) or {}, f"{place}[]")
+    for key in CHOICES & (set(old) | set(new)):
+        before, later = old.get(key, []), new.get(key, [])
+        if len(before) != len(later):
+            yield f"{place}: {key} changed"
+        for index, (one, other) in enumerate(zip(before, later, strict=False)):
+            yield from breaking_changes(one, other, f"{place}({key} {index})")
 
 
 def _shape(value: Any) -> Any:
@@ -66,8 +71,12 @@ def personal_fields(schema: Any, place: str = "data") -> Iterator[str]:
         if name in FIELDS:
             yield f"{place}.{name}"
         yield from personal_fields(inner, f"{place}.{name}")
-    if isinstance(schema.get("items"), dict):
-        yield from personal_fields(schema["items"], f"{place}[]")
+    for key in INSIDE & set(schema):
+        if isinstance(schema[key], dict):
+            yield from personal_fields(schema[key], f"{place}[]")
+    for key in CHOICES & set(schema):
+        for inner in schema[key]:
+            yield from personal_fields(inner, place)
 
 
 def written(service: Service) -> list[type[Fact]]:

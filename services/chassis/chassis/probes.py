@@ -25,8 +25,8 @@ def readiness(checks: Checks) -> tuple[bool, dict[str, bool]]:
     return all(answers.values()), answers
 
 
-def serve(settings: ProbeSettings, checks: Checks) -> None:
-    """Listen on the probe port in a daemon thread; a port that is taken stops the start."""
+def application(checks: Checks) -> Callable[[dict[str, Any], Any], Iterable[bytes]]:
+    """The WSGI application of the probe port."""
     metrics = make_wsgi_app()
 
     def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -37,5 +37,10 @@ def serve(settings: ProbeSettings, checks: Checks) -> None:
         start_response("200 OK" if ready else "503 Service Unavailable", [("Content-Type", "text/plain")])
         return ["".join(f"{name} {'ok' if ok else 'away'}\n" for name, ok in answers.items()).encode() or b"ok\n"]
 
-    server = make_server(settings.host, settings.port, app, handler_class=_Quiet)
+    return app
+
+
+def serve(settings: ProbeSettings, checks: Checks) -> None:
+    """Listen on the probe port in a daemon thread; a port that is taken stops the start."""
+    server = make_server(settings.host, settings.port, application(checks), handler_class=_Quiet)
     threading.Thread(target=server.serve_forever, name="probes", daemon=True).start()

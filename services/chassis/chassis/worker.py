@@ -21,15 +21,16 @@ from collections.abc import Callable
 from typing import Any
 
 import amqp
+import eventlet.wsgi
 from nameko.containers import ServiceContainer, WorkerContext
 from nameko.extensions import Entrypoint, ProviderCollector, SharedExtension
 
-from chassis import logs
+from chassis import logs, probes
 from chassis.broker import AWAY, connected, open_channel
 from chassis.database import Database, Tx, is_away
 from chassis.events import Event, Fact, Message
 from chassis.inbox import Handler, Inbox
-from chassis.settings import BrokerSettings, WorkerSettings
+from chassis.settings import BrokerSettings, ProbeSettings, WorkerSettings
 from chassis.topology import Lane, QueueMismatch, declare
 
 log = logs.get(__name__)
@@ -279,6 +280,11 @@ class Worker:
 
     def _consumers(self) -> set[Consumer]:
         return {entrypoint.consumer for entrypoint in self.container.entrypoints}
+
+    def serve_probes(self, settings: ProbeSettings, checks: probes.Checks) -> None:
+        """Answer probes from the hub: a thread of the standard library would stop it, where it was imported unpatched."""
+        listener = eventlet.listen((settings.host, settings.port))
+        eventlet.spawn(eventlet.wsgi.server, listener, probes.application(checks), log_output=False)
 
     def run(self) -> int:
         """Start, wait, and return the exit code."""

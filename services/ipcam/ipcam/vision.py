@@ -28,6 +28,8 @@ PICTURE_FAULTS = (
     Fault.BLURRED,
     Fault.FROZEN,
 )
+#: With these the encoder finds nothing to encode, so that a live picture stands still too.
+HIDES_NOISE = (Fault.BLACK, Fault.OVEREXPOSED, Fault.COVERED, Fault.LOW_CONTRAST)
 LEARN_LOOKS = 6
 TILES = (8, 6)
 CHANGE_TILES = (16, 9)
@@ -156,12 +158,13 @@ class PictureJudge:
         self.reference, self._limits = reference, thresholds
         self._mask = mask
         self._last: deque[Grey] = deque(maxlen=MEMORY)
-        self._same_ago = MEMORY
+        self._same: deque[bool] = deque(maxlen=MEMORY)
 
     def relearn(self) -> None:
         """Forgets the reference: the camera was moved on purpose."""
         self.reference = None
         self._last.clear()
+        self._same.clear()
 
     def look(self, picture: Grey) -> Judgement:
         """Judges one picture of SMALL size. Call it in the order of time."""
@@ -186,12 +189,13 @@ class PictureJudge:
     def _frozen(self, now: Measures, fault: Fault | None) -> bool | None:
         """A live sensor's noise stirs every tile of every picture; a frozen one gives the same picture again as soon as the encoder chooses the
         same quantiser again, and nothing moves meanwhile, but for the tiles in which the camera writes its clock."""
-        if now.change is None or fault in (Fault.BLACK, Fault.OVEREXPOSED):
+        if now.change is None or fault in HIDES_NOISE:
             return None
         usual = self.reference.quiet if self.reference else 0.0
         same = now.change < max(self._limits.frozen_change, self._limits.frozen_ratio * usual)
-        self._same_ago = 0 if same else self._same_ago + 1
-        return now.still >= 2 and self._same_ago < MEMORY - 1
+        self._same.append(same)
+        # Twice, because one picture may come twice; and not each time, because the encoder does not choose alike each time.
+        return now.still >= 2 and sum(self._same) >= 2
 
 
 def _measure(picture: Grey) -> tuple[Measures, Any, Any]:

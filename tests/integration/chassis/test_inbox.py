@@ -207,7 +207,7 @@ def test_what_the_broker_gives_up_is_dead(world: World) -> None:
             channel, taken = connection.channel(), []
             channel.basic_qos(0, 1, False)
             channel.basic_consume(f"{world.name}.inbox", callback=taken.append)
-            wait_until(lambda: connection.drain_events(timeout=20) or taken, "a delivery")
+            wait_until(lambda taken=taken: connection.drain_events(timeout=20) or taken, "a delivery")  # type: ignore[misc]
     wait_until(lambda: world.queue_depth(f"{world.name}.inbox.dead-letters") == 1, "the dead letter")
     world.run("worker", INBOX_DELIVERY_LIMIT=1)
 

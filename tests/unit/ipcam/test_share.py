@@ -33,6 +33,7 @@ def test_with_enough_budget_every_camera_is_looked_at_on_time() -> None:
 
 def test_when_the_budget_is_short_all_wait_alike_and_it_is_said_openly() -> None:
     share, looks, spent, at = simulate(40, 0.1, 0.2, 200)
+    assert len(looks) == 40
     assert max(looks.values()) - min(looks.values()) <= 1
     assert spent / at < 0.2 * 1.1
     state = share.state(at)

@@ -89,6 +89,28 @@ def test_the_same_picture_again_is_frozen_even_while_the_cameras_clock_ticks() -
     assert [judge.look(noisy(HERE)).frozen for _ in range(6)][-2:] == [False, False]
 
 
+def test_one_picture_that_comes_twice_is_not_frozen() -> None:
+    judge, twice = taught(), noisy(HERE)
+    assert not any(judge.look(picture).frozen for picture in (twice, twice, noisy(HERE), noisy(HERE)))
+
+
+def test_a_van_that_hides_what_most_edges_belong_to_is_not_a_turned_camera() -> None:
+    fence = np.full((180, 320), 120, np.uint8)
+    for x in range(104, 216, 6):
+        cv2.rectangle(fence, (x, 60), (x + 3, 118), 20, -1)  # nearly all edges are in the middle
+    for x in range(16, 320, 40):
+        cv2.rectangle(fence, (x, 15), (x + 10, 25), 200, -1)
+        cv2.rectangle(fence, (x, 150), (x + 10, 160), 40, -1)
+    judge = PictureJudge()
+    for _ in range(LEARN_LOOKS + 4):
+        judge.look(noisy(fence))
+    van = fence.copy()
+    cv2.rectangle(van, (95, 55), (225, 122), 90, -1)
+    judgement = judge.look(noisy(van))
+    assert judgement.measures.agreement is not None and judgement.measures.agreement < 0.35
+    assert judgement.fault not in (Fault.TURNED, Fault.COVERED)
+
+
 def test_an_empty_corridor_in_which_nothing_moves_is_not_frozen() -> None:
     judge = taught()
     assert not any(judge.look(noisy(HERE, 1.0)).frozen for _ in range(100))
