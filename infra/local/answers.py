@@ -113,8 +113,6 @@ def service_environment(stack: Stack, service: str, job: str = "web") -> dict[st
         raise Refused(f"no service {service!r}; there are {', '.join(SERVICES)}")
     if job == "migrate":
         return processes.migration_environment(stack, service)
-    if job == "replay":  # writes into somebody else's queue: an operator's right, which no service has
-        return processes.environment(stack, service) | {"AMQP_URL": stack.amqp_url(DEVELOPER)}
     row = processes.named(f"{service}-{job}")
     return processes.process_environment(stack, row) if row else processes.environment(stack, service)
 

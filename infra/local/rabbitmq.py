@@ -139,16 +139,16 @@ def _definitions(stack: Stack) -> dict[str, object]:
 def permissions(service: str) -> dict[str, str]:
     """What a service may do, as RabbitMQ's three patterns over the names of exchanges and queues.
 
-    configure: its own names, and every exchange of events or commands, because who binds or sends declares it first;
+    configure: its own names, and every exchange of events, replays or commands: who binds or sends declares it first;
     write: its own names (binding a queue writes to the queue), and commands to anybody;
-    read: its own names, and everybody's events (binding reads from the exchange). Commands to a service are under that
+    read: its own names, and everybody's events and replays (binding reads from the exchange). Commands to a service are under that
     service's own names, so nobody else can read them.
     """
     own = rf"{service}(\..+)?"
     return {
-        "configure": rf"^({own}|[a-z]+\.(events|commands))$",
+        "configure": rf"^({own}|[a-z]+\.(events|replays|commands))$",
         "write": rf"^({own}|[a-z]+\.commands)$",
-        "read": rf"^({own}|[a-z]+\.events)$",
+        "read": rf"^({own}|[a-z]+\.(events|replays))$",
     }
 
 

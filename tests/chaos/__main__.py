@@ -62,7 +62,8 @@ def main(arguments: list[str]) -> int:
         for fault in faults:
             print(f"{fault.at_s:7.2f} s  {fault}")
         return 0
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         with _arena(keep=chosen.keep) as arena:
             return 0 if _run(arena, chosen, faults) else 1

@@ -25,8 +25,8 @@ BACK_S = 180.0  # a server that is not back by then is the machine's fault, and 
 GOES_ON_S = 4.0  # faults go on for so long while a server is away, then wait for it: a slow machine must not waste them
 FLOWS_AGAIN_S = 20.0  # and for so long, at most, for effects to be seen again
 TICK_S = 0.05
-CRASHES = 3
-CRASHES_WITHIN_S = 8.0
+CRASHES_AFTER = (0, 60, 2, 2)  # effects since the crash before
+CRASH_S = 10.0  # and no later than this
 EFFECTS = "SELECT count(*) AS n FROM booking"
 
 
@@ -41,6 +41,7 @@ class Mischief:
         self.done: collections.Counter[str] = collections.Counter()
         self.repeater = Repeater(arena, random.Random(f"repeats/{seed}"))
         self._server = {"postgresql": threading.Lock(), "rabbitmq": threading.Lock()}
+        self._crashing = threading.Lock()
         self._away: dict[str, float] = {}  # server → since when we let it be away
         self._pool = ThreadPoolExecutor(max_workers=24, thread_name_prefix="fault")
         self._running: list[tuple[Fault, Future[bool]]] = []
@@ -143,12 +144,15 @@ class Mischief:
         return True
 
     def _crash_loop(self, workers: list[Child]) -> bool:
-        """Kill all of them, again and again, each time a little after one could take what the others had in hand."""
-        for _ in range(CRASHES):
-            for worker in workers:
-                worker.signal(signal.SIGKILL)
-            before = self.effects()
-            eventually(lambda: self.over.is_set() or self.effects() > before, CRASHES_WITHIN_S)  # noqa: B023
+        """Kill all of them, again and again: when much is in hand, and when what came back has only begun to be handled."""
+        with self._crashing:
+            for effects in CRASHES_AFTER:
+                enough = self.effects() + effects
+                eventually(lambda: self.over.is_set() or self.effects() >= enough, CRASH_S)  # noqa: B023
+                if self.over.is_set():
+                    return False
+                for worker in workers:
+                    worker.signal(signal.SIGKILL)
         return True
 
     def _disturb(self, child: Child, fault: Fault) -> bool:

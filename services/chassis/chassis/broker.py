@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import amqp
+import amqp.serialization
+import amqp.spec
 from kombu.connection import Connection
 
 from chassis.settings import BrokerSettings
@@ -16,6 +18,19 @@ AWAY: tuple[type[Exception], ...] = (OSError, amqp.exceptions.ConnectionError, a
 
 READ_AHEAD_BYTES = 16_384  # more would be copied again and again: py-amqp cuts each frame off the front
 WRITE_BYTES = 65_536
+
+
+def _read_what_can_be_read(buffer: Any, offset: int) -> tuple[dict[str, Any], int]:
+    """Properties that py-amqp cannot parse are left out, and the message is undecodable; raising, it would take the
+    connection with it, each time that it is delivered, and its neighbours too."""
+    try:
+        properties: tuple[dict[str, Any], int] = amqp.serialization.decode_properties_basic(buffer, offset)
+        return properties
+    except Exception:
+        return {}, len(buffer)
+
+
+amqp.serialization.PROPERTY_CLASSES[amqp.spec.Basic.CLASS_ID] = _read_what_can_be_read
 
 
 @contextlib.contextmanager

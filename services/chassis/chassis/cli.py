@@ -147,7 +147,7 @@ def migrate(service: Service) -> None:
 
 
 @click.command()
-@click.option("--to", required=True, help="Queue of the one consumer, such as stats.inbox.")
+@click.option("--to", required=True, help="The one consumer, such as stats.inbox.")
 @click.option("--type", "types", multiple=True, help="Only events of this type; may be repeated.")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help="UTC; default: from the first.")
 @click.pass_obj
@@ -168,7 +168,7 @@ def replay(service: Service, to: str, types: tuple[str, ...], since: datetime.da
             since and since.replace(tzinfo=datetime.UTC),
             progress,
         )
-    except feed.NoSuchQueue as error:
+    except feed.NoSuchConsumer as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"{sent} events sent to {to}")
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import marshmallow
 
+from chassis.context import CORRELATION
 from chassis.storable import is_storable, unstorable
 
 PREFIX = "cloudEvents:"  # AMQP protocol binding for CloudEvents 1.0, section 3.1
@@ -43,6 +44,11 @@ class Fact(marshmallow.Schema):
     def exchange(cls) -> str:
         """nameko's own convention, so that a stock `@event_handler("dossier", "dossier.received.v1")` works."""
         return f"{cls.owner()}.events"
+
+
+def replays(service: str) -> str:
+    """The exchange through which stored events of a service reach one consumer: its name is the routing key."""
+    return f"{service}.replays"
 
 
 class Command(Fact):
@@ -147,6 +153,7 @@ def decode(message: Message, readers: Mapping[str, type[Fact]]) -> Event:
     """Read a message with the schema of its type. Raises Undecodable, and KeyError for a type without a reader."""
     found = attributes(message)
     event_id, time = identity(message)
+    correlation_id = found.get("correlationid", "")
     try:
         sequence = int(found["sequence"])
         if not 0 < sequence < 2**63:
@@ -161,7 +168,7 @@ def decode(message: Message, readers: Mapping[str, type[Fact]]) -> Event:
         sequence=sequence,
         time=time,
         data=load_data(readers[found["type"]], message),
-        correlation_id=found.get("correlationid", event_id),
+        correlation_id=correlation_id if CORRELATION.fullmatch(correlation_id) else event_id,
         causation_id=found.get("causationid"),
         traceparent=found.get("traceparent"),
         message=message,

@@ -7,11 +7,9 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import amqp
-
-from chassis.broker import connected, open_channel
+from chassis.broker import connected
 from chassis.database import Database, Tx
-from chassis.events import CONTENT_TYPE
+from chassis.events import CONTENT_TYPE, replays
 from chassis.publisher import Publication, Publisher
 from chassis.relay import message_of
 from chassis.settings import BrokerSettings
@@ -35,8 +33,8 @@ SELECT count(*) FROM event_log WHERE (%(types)s = '{}' OR type = ANY(%(types)s))
 """
 
 
-class NoSuchQueue(LookupError):
-    """Nothing of this name takes events."""
+class NoSuchConsumer(LookupError):
+    """Nothing of this name takes replayed events."""
 
 
 def read_feed(tx: Tx, after: int, type: Sequence[str], limit: int) -> dict[str, Any]:
@@ -82,22 +80,22 @@ def replay(
 ) -> int:
     """Send stored events, in publishing order, to one consumer only; its inbox leaves out those it has handled.
 
-    `to` is a queue, or the exchange of a partitioned inbox. Returns how many were sent. Raises NoSuchQueue.
+    `to` is the consumer's name, such as `stats.inbox`. Returns how many were sent. Raises NoSuchConsumer.
     """
     query = {"types": list(types), "since": since}
     with connected(broker) as connection:
-        exchange, routing_key = find_target(connection, to)
         publisher = Publisher(connection, broker.timeout_s)
+        publisher.channel.exchange_declare(replays(service), "direct", durable=True, auto_delete=False)
         with database.transaction() as tx:
             total = tx.exec_driver_sql(COUNT, query).scalar_one()
         sent = 0
         for rows in stored(database, query):
             publications = (
-                Publication(row.position, exchange, routing_key, message_of(row, service), True) for row in rows
+                Publication(row.position, replays(service), to, message_of(row, service), True) for row in rows
             )
             outcome = publisher.publish(publications)
             if len(outcome.confirmed) != len(rows):
-                raise NoSuchQueue(f"{to} stopped taking events at position {rows[0].position}")
+                raise NoSuchConsumer(f"no consumer {to} took position {rows[0].position}: is it deployed?")
             sent += len(rows)
             progress(sent, total)
     return sent
@@ -115,19 +113,3 @@ def stored(database: Database, query: dict[str, Any]) -> Iterator[Sequence[Any]]
             return
         yield rows
         after = rows[-1].position
-
-
-def find_target(connection: amqp.Connection, to: str) -> tuple[str, str]:
-    """(exchange, routing key) that reaches one consumer: its queue, or the hash exchange before its partitions."""
-    for look, target in (("queue", ("", to)), ("exchange", (to, ""))):
-        channel = open_channel(connection)
-        try:
-            if look == "queue":
-                channel.queue_declare(to, passive=True)
-            else:
-                channel.exchange_declare(to, "x-consistent-hash", passive=True)
-            channel.close()
-            return target
-        except amqp.exceptions.NotFound:
-            continue
-    raise NoSuchQueue(f"no queue {to}: is that consumer deployed?")

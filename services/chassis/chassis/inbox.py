@@ -112,7 +112,7 @@ class Inbox:
         with self.database.transaction() as tx:
             if self._first_seen(tx, message):
                 dead.bury(tx, self.service, self.consumer, message, error)
-        metrics.DEAD.labels(self.consumer, message.attribute("type") or "unknown").inc()
+        metrics.DEAD.labels(self.consumer, self._label(message)).inc()
         log.error("event is dead", consumer=self.consumer, type=message.attribute("type"), error=type(error).__name__)
 
     def retry_due(self, now: datetime.datetime, go_on: Callable[[], bool] = lambda: True) -> int:
@@ -221,7 +221,7 @@ class Inbox:
         with self.database.transaction() as tx:
             if self._first_seen(tx, message):
                 dead.park(tx, self.consumer, message, error, self.settings)
-        metrics.PARKED.labels(self.consumer, message.attribute("type") or "unknown").inc()
+        metrics.PARKED.labels(self.consumer, self._label(message)).inc()
         log.warning(
             "event parked",
             consumer=self.consumer,
@@ -230,6 +230,11 @@ class Inbox:
             error=type(error).__name__,
             detail=str(error),
         )
+
+    def _label(self, message: Message) -> str:
+        """The type as a metric's label: only known ones, for what came from outside has no bounds."""
+        kind = message.attribute("type")
+        return kind if kind in self.handlers else "unknown"
 
     def _first_seen(self, tx: Tx, message: Message) -> bool:
         """Enter the id in the inbox; what has no usable id cannot be recognised again and counts as first seen."""
@@ -256,7 +261,7 @@ class Inbox:
             final = parked.attempts >= self.settings.attempts or isinstance(error, Undecodable)
             dead.record_failure(self.database, self.service, parked, error, final)
             if final:
-                metrics.DEAD.labels(self.consumer, parked.type or "unknown").inc()
+                metrics.DEAD.labels(self.consumer, self._label(parked.message)).inc()
 
     def _count(self, events: Sequence[Event], fresh: Sequence[Event], ready: Sequence[Event]) -> None:
         now = datetime.datetime.now(datetime.UTC)

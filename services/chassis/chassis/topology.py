@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
 from typing import Any
 
 import amqp
 
-from chassis.events import PREFIX, Fact
+from chassis.events import PREFIX, Command, Fact, replays
 
 PRECONDITION_FAILED = 406
 
@@ -51,10 +50,9 @@ def declare(connection: amqp.Connection, lane: Lane) -> None:
             channel.exchange_declare(exchange, "topic", durable=True, auto_delete=False)
         for queue in lane.queues:
             channel.queue_declare(queue, durable=True, auto_delete=False, arguments=_arguments(lane))
-        if lane.partitions == 1:
-            _bind(lane.facts, lambda fact: channel.queue_bind(lane.consumer, fact.exchange(), fact.type))
-        else:
+        if lane.partitions > 1:
             _declare_partitions(channel, lane)
+        _bind(channel, lane)
     except amqp.exceptions.PreconditionFailed as error:
         raise QueueMismatch(f"{lane.consumer}: {error.reply_text}; delete or rename it, then start again") from error
     channel.close()
@@ -87,9 +85,13 @@ def _declare_partitions(channel: Any, lane: Lane) -> None:
     )
     for queue in lane.queues:
         channel.queue_bind(queue, lane.consumer, "1")
-    _bind(lane.facts, lambda fact: channel.exchange_bind(lane.consumer, fact.exchange(), fact.type))
 
 
-def _bind(facts: Iterable[type[Fact]], bind: Any) -> None:
-    for fact in facts:
-        bind(fact)
+def _bind(channel: Any, lane: Lane) -> None:
+    """Take the types from their owners' exchanges, and replayed events from where this consumer alone is called."""
+    bind = channel.queue_bind if lane.partitions == 1 else channel.exchange_bind
+    for fact in lane.facts:
+        bind(lane.consumer, fact.exchange(), fact.type)
+    for source in sorted({fact.owner() for fact in lane.facts if not issubclass(fact, Command)}):
+        channel.exchange_declare(replays(source), "direct", durable=True, auto_delete=False)
+        bind(lane.consumer, replays(source), lane.consumer)

@@ -58,7 +58,12 @@ class Api(flask_smorest.Api):
     """flask-smorest whose every error is a problem, in the answers and in the OpenAPI document."""
 
     ERROR_SCHEMA = ProblemSchema
-    DEFAULT_ERROR_RESPONSE_CONTENT_TYPE = CONTENT_TYPE
+
+    def _register_responses(self) -> None:
+        """flask-smorest documents errors with the media type of successes."""
+        self.DEFAULT_RESPONSE_CONTENT_TYPE = CONTENT_TYPE
+        super()._register_responses()
+        del self.DEFAULT_RESPONSE_CONTENT_TYPE
 
     def handle_http_exception(self, error: HTTPException) -> Any:
         messages = (getattr(error, "data", None) or {}).get("messages")

@@ -58,7 +58,10 @@ SELECT status, CASE WHEN status NOT IN {OPEN} THEN NULL
 DEAREST_EXACT = 12_000.0
 """The planner's cost up to which dossiers are counted one by one: some 100,000 index entries, tens of milliseconds."""
 SAMPLE = 20_000
-LINES = "SELECT reltuples::bigint FROM pg_class WHERE oid = 'register_line'::regclass"
+FEW = 10_000
+ROOM = "SET LOCAL work_mem = '16MB'"
+"""A begun word has hundreds of thousands of places; with less room only their pages would be kept, and all read."""
+LINES = "SELECT reltuples::bigint FROM pg_class WHERE oid = %(table)s::regclass"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,49 +107,86 @@ def _conditions(filter: Filter) -> tuple[list[str], dict[str, Any]]:
     return found, values
 
 
-def _branches(filter: Filter) -> tuple[list[list[str]], dict[str, Any]]:
-    """Disjoint conditions whose lines together are what the caller may read of the units asked for.
+@dataclasses.dataclass(frozen=True)
+class Branch:
+    """One of the disjoint sets that a list is made of, each with its own index: `where` on the rows `l` of `table`."""
 
-    By the unit itself, and by a step in a unit of the caller's. Apart, each has its index.
-    """
+    table: str
+    where: list[str]
+    words: str = "l.words"
+    distinct: str = ""
+
+    def select(self, columns: str, conditions: Sequence[str], words: Sequence[str], sample: str = "") -> str:
+        """Its rows; `words` are conditions on the column of that name."""
+        source = f"{self.table} l {sample}"
+        if words and self.words != "l.words":
+            source += " JOIN register_line w ON w.code = l.code"
+        where = [*self.where, *conditions, *(condition.replace("l.words", self.words) for condition in words)]
+        return f"SELECT {self.distinct} {columns} FROM {source} WHERE {' AND '.join(where) or 'true'}"
+
+
+def _branches(filter: Filter) -> tuple[list[Branch], dict[str, Any]]:
+    """What the caller may read of the units asked for: by the unit itself, and by a step in a unit of the caller's."""
     within, may_read = filter.within.units, filter.reach.units
     own = within if may_read is None else may_read if within is None else may_read & within
     if own is None:
-        return [[]], {}
-    values: dict[str, Any] = {"own": sorted(own), "one": min(own, default=None), "readers": sorted(may_read or ())}
-    branches = [["l.unit = %(one)s" if len(own) == 1 else "l.unit = ANY(%(own)s)"]] if own else []
+        return [Branch("register_line", [])], {}
+    readers = may_read or frozenset()
+    values = {"own": _listed(own), "readers": _listed(readers), "all_readers": sorted(readers)}
+    branches = [Branch("register_line", [_among("l.unit", "own", own)])] if own else []
     if may_read and (within is None or not within <= may_read):
-        stepped = ["l.step_units <> '{}' AND l.step_units && %(readers)s", "l.unit <> ALL(%(readers)s)"]
-        branches.append(stepped if within is None else [*stepped, "l.unit = ANY(%(within)s)"])
-        values["within"] = sorted(within or ())
-    return branches or [["false"]], values
+        stepped = [_among("l.reader", "readers", readers), "l.unit <> ALL(%(all_readers)s)"]
+        if within is not None:
+            stepped.append("l.unit = ANY(%(within)s)")
+            values["within"] = sorted(within)
+        branches.append(Branch("register_step", stepped, "w.words", "DISTINCT" if len(readers) > 1 else ""))
+    return branches or [Branch("register_line", ["false"])], values
 
 
-def _where(conditions: Sequence[str]) -> str:
-    return " AND ".join(conditions) or "true"
+def _among(column: str, name: str, units: frozenset[str]) -> str:
+    """One unit is asked for as one, so that the order of its index can be used."""
+    return f"{column} = %({name})s" if len(units) == 1 else f"{column} = ANY(%({name})s)"
+
+
+def _listed(units: frozenset[str]) -> Any:
+    return next(iter(units)) if len(units) == 1 else sorted(units)
 
 
 def list_lines(tx: Tx, filter: Filter, after: Sequence[Any], limit: int) -> list[Any]:
-    """Newest first from `after` = [phase, filed_at, code] on; what was written exactly so (phase 0) comes first.
+    """Newest first from `after` = [phase, filed_at, code] on; with words, what has them with their accents comes first.
 
+    Where no dossier has the words whole, the last one is taken as begun: a begun word costs an index much more.
     Each row has its `phase`; with `limit + 1` rows the caller knows whether there are more.
     """
-    rows: list[Any] = []
     phase, filed_at, code = after
-    for number, words in _phases(filter.sought):
-        if number >= phase and len(rows) < limit:
-            start = (filed_at, code) if number == phase else (None, None)
-            rows += _page(tx, filter, number, words, start, limit - len(rows))
-    return rows
+    if filter.sought:
+        tx.exec_driver_sql(ROOM)
+    for group in _phases(filter.sought):
+        rows: list[Any] = []
+        for number, words in group:
+            if number >= phase and len(rows) < limit:
+                start = (filed_at, code) if number == phase else (None, None)
+                rows += _page(tx, filter, number, words, start, limit - len(rows))
+        if rows or any(number == phase and filed_at for number, _ in group):
+            return rows
+    return []
 
 
-def _phases(sought: Sought | None) -> list[tuple[int, list[str]]]:
+Phases = list[tuple[int, list[str]]]
+
+
+def _phases(sought: Sought | None) -> list[Phases]:
+    """Groups of disjoint phases, the best first; the next group counts only where the one before finds nothing."""
     if sought is None:
-        return [(1, [])]
+        return [[(0, [])]]
+    plain, exact = FINISHED["plain"], FINISHED["exact"]
     if sought.exact is None:
-        return [(1, _has("plain", sought.plain))]
-    rest = "NOT l.words @@ %(exact_whole)s::tsquery"
-    return [(0, _has("exact", sought.exact)), (1, [*_has("plain", sought.plain), rest])]
+        return [[(1, [plain])], [(3, _has("plain", sought.plain))]]
+    begun = [*_has("plain", sought.plain), "NOT l.words @@ %(exact_whole)s::tsquery"]
+    return [[(0, [exact]), (1, [plain, f"NOT {exact}"])], [(2, _has("exact", sought.exact)), (3, begun)]]
+
+
+FINISHED = {name: f"l.words @@ %({name}_finished)s::tsquery" for name in ("plain", "exact")}
 
 
 def _has(name: str, query: Query) -> list[str]:
@@ -161,6 +201,7 @@ def _words(sought: Sought | None) -> dict[str, Any]:
     for name, query in queries.items():
         if query:
             values |= {name: query.indexed, f"{name}_begun": query.begun, f"{name}_whole": query.whole}
+            values[f"{name}_finished"] = query.finished
     return values
 
 
@@ -172,12 +213,26 @@ def _page(
     values |= units | _words(filter.sought) | {"limit": limit, "phase": phase, "after": after[0], "code": after[1]}
     if after[0] is not None:
         conditions.append("(l.filed_at, l.code) < (%(after)s::timestamptz, %(code)s)")
+    order = _order(tx, branches, conditions, words, values)
     found = " UNION ALL ".join(
-        f"(SELECT l.code, l.filed_at FROM register_line l WHERE {_where([*branch, *conditions, *words])} {NEWEST})"
-        for branch in branches
+        f"({each.select('l.code, l.filed_at', conditions, words)} {NEWEST if each.distinct else order})"
+        for each in branches
     )
     page = f"SELECT code, filed_at, %(phase)s AS phase FROM ({found}) AS found {NEWEST}"
     return list(tx.exec_driver_sql(f"WITH page AS ({page}) {LINES_SHOWN}", values))
+
+
+def _order(tx: Tx, branches: list[Branch], conditions: list[str], words: list[str], values: dict[str, Any]) -> str:
+    """The order of what is left after the exact ones, written so that the right index finds it.
+
+    The planner takes "these words and not those" for as many lines as have these words, and goes through the register
+    from the newest on for the few that there are. Where few have these words at all, no index may be used for the order.
+    """
+    if not any(condition.startswith("NOT") for condition in words):
+        return NEWEST
+    plain = [condition for condition in words if not condition.startswith("NOT")]
+    lines = sum(_plan(tx, each.select("l.code", conditions, plain), values)["Plan Rows"] for each in branches)
+    return NEWEST if lines > FEW else NEWEST.replace("filed_at", "l.filed_at + interval '0'")
 
 
 def worklist(tx: Tx, unit: str, after: Sequence[str], limit: int) -> list[Any]:
@@ -199,21 +254,32 @@ def counts(tx: Tx, filter: Filter) -> Counts:
     conditions, values = _conditions(filter)
     branches, units = _branches(filter)
     values |= units | _words(filter.sought)
-    words = _has("plain", filter.sought.plain) if filter.sought else []
-    wheres = [_where([*branch, *conditions, *words]) for branch in branches]
-    whole = " UNION ALL ".join(f"SELECT l.status, l.due_at FROM register_line l WHERE {where}" for where in wheres)
-    query = f"{COUNTED} FROM ({whole}) AS found GROUP BY 1, 2"
-    if _cost(tx, query, values) <= DEAREST_EXACT:
+    if filter.sought:
+        tx.exec_driver_sql(ROOM)
+    counts = Counts(True, [])
+    for words in [[FINISHED["plain"]], _has("plain", filter.sought.plain)] if filter.sought else [[]]:
+        parts = [_counted(tx, branch, conditions, words, values, DEAREST_EXACT / len(branches)) for branch in branches]
+        counts = Counts(all(part.exact for part in parts), [row for part in parts for row in part.rows])
+        if counts.rows:
+            break
+    return counts
+
+
+def _counted(
+    tx: Tx, branch: Branch, conditions: list[str], words: list[str], values: dict[str, Any], dearest: float
+) -> Counts:
+    columns = "l.code, l.status, l.due_at" if branch.distinct else "l.status, l.due_at"
+    query = f"{COUNTED} FROM ({branch.select(columns, conditions, words)}) AS found GROUP BY 1, 2"
+    if _plan(tx, query, values)["Total Cost"] <= dearest:
         return Counts(True, [(row.status, row.due_state, row.dossiers) for row in tx.exec_driver_sql(query, values)])
-    share = min(1.0, SAMPLE / max(1, tx.exec_driver_sql(LINES).scalar_one()))
-    any_branch = " OR ".join(f"({where})" for where in wheres)
-    sampled = f"register_line l TABLESAMPLE SYSTEM ({share * 100:.6f}) REPEATABLE (1)"
-    sample = f"{COUNTED} FROM (SELECT l.status, l.due_at FROM {sampled} WHERE {any_branch}) AS found GROUP BY 1, 2"
-    rows = tx.exec_driver_sql(sample, values)
+    share = min(1.0, SAMPLE / max(1, tx.exec_driver_sql(LINES, {"table": branch.table}).scalar_one()))
+    sample = branch.select(columns, conditions, words, f"TABLESAMPLE SYSTEM ({share * 100:.6f}) REPEATABLE (1)")
+    rows = tx.exec_driver_sql(f"{COUNTED} FROM ({sample}) AS found GROUP BY 1, 2", values)
     return Counts(False, [(row.status, row.due_state, round(row.dossiers / share)) for row in rows])
 
 
-def _cost(tx: Tx, query: str, values: dict[str, Any]) -> float:
+def _plan(tx: Tx, query: str, values: dict[str, Any]) -> dict[str, Any]:
+    """What the planner expects of a query."""
     plan = tx.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {query}", values).scalar_one()
-    found = json.loads(plan) if isinstance(plan, str) else plan
-    return float(found[0]["Plan"]["Total Cost"])
+    found: dict[str, Any] = (json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]
+    return found

@@ -60,7 +60,9 @@ class ListArguments(paging.PageArguments):
     q = fields.String(
         load_default=None,
         validate=validate.Length(1, 200),
-        metadata={"description": "words of name, code or procedure, accents not needed; the last may be unfinished"},
+        metadata={
+            "description": "words of name, code or procedure, accents not needed; where nothing has them, the last is unfinished"
+        },
     )
     unit = fields.String(load_default=None, metadata={"description": "with every unit below it"})
     status = fields.List(
@@ -129,7 +131,7 @@ class CountsSchema(Schema):
 
 
 class ListPage(Schema):
-    """A page of dossiers, newest first; what matches the words with their accents comes before the rest."""
+    """A page of dossiers, newest first; what has the words with their accents comes before the rest."""
 
     items = fields.List(fields.Nested(LineSchema))
     next = fields.String(allow_none=True)
@@ -248,7 +250,7 @@ def _is_place(*parts: Any) -> bool:
         in_time = moment == "infinity" or bool(datetime.datetime.fromisoformat(moment))
     except (ValueError, TypeError):
         return False
-    return in_time and phase in ([], [0], [1]) and isinstance(code, str) and "\x00" not in code
+    return in_time and phase in ([], [0], [1], [2], [3]) and isinstance(code, str) and "\x00" not in code
 
 
 def _counts(counts: read_store.Counts) -> dict[str, Any]:

@@ -20,9 +20,11 @@ class NoWords(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Query:
-    """tsquery texts: `indexed` is what an index is asked for; `begun`, a very short unfinished word, begins so many words
-    that lines are looked at for it one by one; `whole` is both."""
+    """tsquery texts. `finished` takes every word as it stands; `whole` lets the last one be unfinished, and is `indexed`
+    (what an index is asked for) and `begun` (a very short unfinished word: it begins so many words that lines are looked
+    at for it one by one)."""
 
+    finished: str
     indexed: str
     begun: str | None = None
 
@@ -64,8 +66,8 @@ def _words(between: re.Pattern[str], text: str) -> list[str]:
 
 def _query(words: list[str]) -> Query:
     """Words hold letters and digits only, so nothing in them can be taken for an operator."""
-    *finished, last = words
-    begun, known = f"'{last}':*", " & ".join(f"'{word}'" for word in finished)
-    if known and len(last) < SHORTEST_BEGUN:
-        return Query(known, begun)
-    return Query(f"{known} & {begun}" if known else begun)
+    *known, last = (f"'{word}'" for word in words)
+    finished, begun = " & ".join([*known, last]), f"{last}:*"
+    if known and len(words[-1]) < SHORTEST_BEGUN:
+        return Query(finished, " & ".join(known), begun)
+    return Query(finished, " & ".join([*known, begun]))

@@ -42,7 +42,6 @@ CREATE TABLE register_line (               -- one narrow line a dossier, kept by
     work_due_at    timestamptz NOT NULL,   -- by when the unit that received it has something to do; infinity: no date
     step_unit      text,                   -- who has the step under way
     step_due_at    timestamptz NOT NULL,
-    step_units     text[] NOT NULL,        -- everyone who has or had a step: they may read it
     words          tsvector NOT NULL       -- of name, code and procedure, as written and without accents
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02,
         autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
@@ -50,20 +49,33 @@ ALTER TABLE register_line ALTER words SET STATISTICS 300, ALTER unit SET STATIST
     ALTER procedure_code SET STATISTICS 1000;
 -- Each holds what lists filter by, so that a line that is not shown is never fetched: only its index entry is looked at.
 CREATE INDEX register_line_filed ON register_line (filed_at, code)
-    INCLUDE (unit, procedure_code, channel, status, due_at, step_units);
+    INCLUDE (unit, procedure_code, channel, status, due_at);
 CREATE INDEX register_line_open ON register_line (filed_at, code)
-    INCLUDE (unit, procedure_code, channel, status, due_at, step_units) WHERE status IN (1, 2, 4, 5, 6);
+    INCLUDE (unit, procedure_code, channel, status, due_at) WHERE status IN (1, 2, 4, 5, 6);
 CREATE INDEX register_line_unit ON register_line (unit, filed_at, code)
     INCLUDE (procedure_code, channel, status, due_at);
 CREATE INDEX register_line_procedure ON register_line (procedure_code, filed_at, code)
-    INCLUDE (unit, channel, status, due_at, step_units);
+    INCLUDE (unit, channel, status, due_at);
 CREATE INDEX register_line_due ON register_line (due_at)
-    INCLUDE (unit, procedure_code, channel, status, filed_at, code, step_units);
+    INCLUDE (unit, procedure_code, channel, status, filed_at, code);
 CREATE INDEX register_line_rare ON register_line (status, filed_at, code) WHERE status IN (3, 7, 8, 9);
 CREATE INDEX register_line_work ON register_line (unit, work_due_at, code) WHERE status IN (1, 2, 4, 5, 6, 9);
 CREATE INDEX register_line_step ON register_line (step_unit, step_due_at, code) WHERE step_unit IS NOT NULL;
-CREATE INDEX register_line_step_units ON register_line USING gin (step_units) WHERE step_units <> '{{}}';
 CREATE INDEX register_line_words ON register_line USING gin (words) WITH (gin_pending_list_limit = 1024);
+
+CREATE TABLE register_step (               -- the line in the register of a unit that has or had a step: it may be read there
+    reader         text NOT NULL,
+    code           text NOT NULL,
+    unit           text NOT NULL,          -- who received it
+    procedure_code text NOT NULL,
+    channel        text NOT NULL,
+    status         smallint NOT NULL,
+    filed_at       timestamptz NOT NULL,
+    due_at         timestamptz,
+    PRIMARY KEY (code, reader)
+);
+CREATE INDEX register_step_reader ON register_step (reader, filed_at, code)
+    INCLUDE (unit, procedure_code, channel, status, due_at);
 
 CREATE FUNCTION keep_register_line() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -78,17 +90,23 @@ BEGIN
         line.step_due_at := (now_done ->> 'due_at')::timestamptz;
     END IF;
     line.step_due_at := coalesce(line.step_due_at, 'infinity');
-    line.step_units := ARRAY(SELECT DISTINCT step -> 'plan' ->> 'unit' FROM jsonb_array_elements(steps) AS step);
     UPDATE register_line SET status = NEW.status, due_at = NEW.due_at, work_due_at = line.work_due_at,
-        step_unit = line.step_unit, step_due_at = line.step_due_at, step_units = line.step_units
+        step_unit = line.step_unit, step_due_at = line.step_due_at
     WHERE TG_OP = 'UPDATE' AND code = NEW.code;
     IF NOT FOUND THEN
         INSERT INTO register_line (code, unit, procedure_code, channel, status, filed_at, due_at, work_due_at,
-                                   step_unit, step_due_at, step_units, words)
+                                   step_unit, step_due_at, words)
         SELECT NEW.code, NEW.unit, NEW.procedure_code, NEW.channel, NEW.status, NEW.filed_at, NEW.due_at,
-               line.work_due_at, line.step_unit, line.step_due_at, line.step_units,
+               line.work_due_at, line.step_unit, line.step_due_at,
                search_words(NEW.full_name || ' ' || NEW.code) || p.words
         FROM procedure p WHERE (p.code, p.version) = (NEW.procedure_code, NEW.procedure_version);
+    END IF;
+    IF steps <> '[]' THEN
+        INSERT INTO register_step (reader, code, unit, procedure_code, channel, status, filed_at, due_at)
+        SELECT DISTINCT step -> 'plan' ->> 'unit', NEW.code, NEW.unit, NEW.procedure_code, NEW.channel, NEW.status,
+               NEW.filed_at, NEW.due_at
+        FROM jsonb_array_elements(steps) AS step
+        ON CONFLICT (code, reader) DO UPDATE SET (status, due_at) = (excluded.status, excluded.due_at);
     END IF;
     RETURN NULL;
 END $$;

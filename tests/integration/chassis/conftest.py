@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from infra.local.stack import Stack
+from tests.integration.chassis.processes import KEPT
 from tests.integration.chassis.world import MODULE, PASSWORD, TEMPLATE, World, execute
 
 
@@ -29,11 +33,8 @@ def probe_stack(private_servers: Stack, tmp_path_factory: pytest.TempPathFactory
 
 def migrate(owner_url: str) -> None:
     """Run the probe's migrations as the owner, in a process as in a deployment."""
-    import os
-    import subprocess
-    import sys
-
-    environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "MIGRATION_DATABASE_URL": owner_url}
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    environment = kept | {"LANG": "C.UTF-8", "MIGRATION_DATABASE_URL": owner_url}
     command = [sys.executable, "-m", MODULE, "migrate"]
     done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -15,7 +15,7 @@ from typing import Self
 from tests.conditions import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
-KEPT = ("PATH", "HOME", "TMPDIR", "TZ")
+KEPT = ("PATH", "HOME", "TMPDIR", "TZ", "PYTHONPATH")
 
 
 def free_port() -> int:

@@ -148,6 +148,39 @@ def test_a_message_that_is_no_event_at_all_is_dead(live: World) -> None:
     wait_until(lambda: [row for row in live.waiting("dead") if bytes(row.body) == body], "the dead message")
 
 
+def test_a_message_whose_properties_no_driver_can_read_is_dead_and_others_go_on(live: World) -> None:
+    before = live.publish_event("counted", "before-unreadable")
+    body = uuid.uuid4().bytes
+    with live.connection() as connection:
+        message = amqp.Message(
+            body, content_type=b"\xff\xfe", application_headers=live.headers("counted", "unreadable")
+        )
+        connection.channel().basic_publish(message, f"{live.name}.events", f"{live.name}.counted.v1")
+    after = live.publish_event("counted", "after-unreadable")
+
+    live.await_effects([before["cloudEvents:id"], after["cloudEvents:id"]])
+
+    wait_until(lambda: [row for row in live.waiting("dead") if bytes(row.body) == body], "the dead message")
+    assert "reader waits" not in live.processes[1].text
+    assert "reader failed" not in live.processes[1].text
+
+
+def test_what_a_handler_announces_can_be_published_whatever_correlation_its_event_came_with(live: World) -> None:
+    ids = []
+    for number, correlation in enumerate(["x" * 300, "two words", "ü" * 200]):
+        headers = live.headers("counted", f"corr-{number}", correlationid=correlation)
+        live.publish(b'{"amount": 1, "echo": true}', headers)
+        ids.append(headers["cloudEvents:id"])
+    live.await_effects(ids)
+
+    wait_until(
+        lambda: live.sql("SELECT count(*) FROM outbox WHERE NOT is_command")[0][0] == 0, "the announcements to go out"
+    )
+
+    assert {row.correlation_id for row in live.effects() if row.subject.startswith("corr-")} == set(ids)
+    assert live.processes[0].running
+
+
 def test_text_that_only_looks_odd_is_handled(live: World) -> None:
     event_id = uuid.uuid4()
     for number, changed in enumerate(

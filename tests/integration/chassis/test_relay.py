@@ -6,11 +6,16 @@ import datetime
 import json
 import random
 import threading
+from typing import Any
 
+import amqp
 import pytest
 
 from chassis import feed, topology
 from chassis.broker import connected
+from chassis.events import Command, Fact
+from chassis.publisher import Publication, Publisher
+from chassis.settings import BrokerSettings
 from tests.conditions import wait_until
 from tests.integration.chassis.load import Load
 from tests.integration.chassis.processes import answers
@@ -110,12 +115,13 @@ def test_a_feed_read_while_writers_commit_out_of_order_misses_nothing(live: Worl
 
     def read() -> bool:
         nonlocal cursor
+        all_there = not any(writer.is_alive() for writer in writers) and empty(live)
         with live.database.transaction() as tx:
             page = feed.read_feed(tx, cursor, [kind], 7)
         seen.extend(event["id"] for event in page["events"])
         positions.extend(event["position"] for event in page["events"])
         cursor = page["next"]
-        return not any(writer.is_alive() for writer in writers) and empty(live) and not page["events"]
+        return all_there and not page["events"]
 
     wait_until(read, "the end of the feed", 90)
 
@@ -170,27 +176,57 @@ def test_an_event_of_a_later_month_finds_its_partition(live: World) -> None:
     assert "'2031-06-01 00:00:00+00'" in bounds
 
 
-def test_a_service_s_own_broker_account_may_do_what_its_contract_says_and_no_more(live: World) -> None:
-    """The account of dossier on the run's broker: it publishes and binds, replays to a consumer, reads no commands."""
-    from amqp.exceptions import AccessRefused
+def as_account(world: World, account: str) -> BrokerSettings:
+    """The broker as one of the run's services sees it."""
+    return BrokerSettings(url=world.stack.amqp_url(account), timeout_s=5)
 
-    url = live.stack.amqp_url("dossier")
-    broker = type(live.broker)(url=url, timeout_s=5)
-    with connected(broker) as connection:
-        channel = connection.channel()
-        channel.exchange_declare("notify.commands", "topic", durable=True, auto_delete=False)
-        with pytest.raises(AccessRefused):
-            channel.queue_bind("dossier.inbox", "notify.commands", "#")
-    with connected(broker) as connection, pytest.raises(AccessRefused):
-        connection.channel().queue_declare(f"{live.name}.inbox.stolen", durable=True)
-    lane = topology.Lane("dossier.probe", (live.fact("counted"),), 1, 10)
-    with connected(broker) as connection:
-        topology.declare(connection, lane)
+
+def test_a_service_s_account_may_bind_an_inbox_and_take_only_its_own_commands(live: World) -> None:
+    received: Any = type("Received", (Fact,), {"type": "dossier.received.v1"})
+    send: Any = type("Send", (Command,), {"type": "stats.send.v1"})
+    lane = topology.Lane(f"stats.{live.name}", (received, send), 1, 10)
+    partitioned = topology.Lane(f"stats.{live.name}p", (received, send), 2, 10)
+    try:
+        for chosen in (lane, partitioned):
+            with connected(as_account(live, "stats")) as connection:
+                topology.declare(connection, chosen)
+        foreign: Any = type("Foreign", (Command,), {"type": "notify.send.v1"})
+        with connected(as_account(live, "stats")) as connection, pytest.raises(amqp.exceptions.AccessRefused):
+            topology.declare(connection, topology.Lane(lane.consumer, (foreign,), 1, 10))
+        with connected(as_account(live, "stats")) as connection, pytest.raises(amqp.exceptions.AccessRefused):
+            connection.channel().queue_declare(f"notify.{live.name}", durable=True)
+    finally:
+        with live.connection() as connection:
+            channel = connection.channel()
+            for chosen in (lane, partitioned):
+                for name in (*chosen.queues, chosen.dead_letters):
+                    channel.queue_delete(name)
+                channel.exchange_delete(chosen.dead_letters)
+            channel.exchange_delete(partitioned.consumer)
+
+
+def test_a_service_s_account_may_publish_its_events_and_anybody_s_commands_and_replay(live: World) -> None:
+    broker = as_account(live, "dossier")
     with live.connection() as connection:
         channel = connection.channel()
-        for name in ("dossier.probe", "dossier.probe.dead-letters"):
-            channel.queue_delete(name)
-        channel.exchange_delete("dossier.probe.dead-letters")
+        queue = channel.queue_declare("", exclusive=True).queue
+        channel.exchange_declare("dossier.replays", "direct", durable=True, auto_delete=False)
+        channel.queue_bind(queue, "dossier.replays", f"stats.{live.name}")
+        live.await_effects([live.announce("counted", "to-replay")])
+
+        sent = feed.replay("dossier", live.database, broker, f"stats.{live.name}")
+
+        assert sent == channel.queue_declare(queue, passive=True).message_count > 0
+    with connected(broker) as connection:
+        publisher = Publisher(connection, 5)
+        for exchange in ("dossier.events", "notify.commands"):
+            publisher.channel.exchange_declare(exchange, "topic", durable=True, auto_delete=False)
+            message = amqp.Message("{}", message_id="m")
+            assert publisher.publish([Publication(1, exchange, "x.nobody.v1", message, False)]).confirmed == [1]
+    for exchange in ("", "stats.events", "stats.replays"):
+        with connected(broker) as connection, pytest.raises(amqp.exceptions.AccessRefused):
+            message = amqp.Message("{}", message_id="m")
+            Publisher(connection, 5).publish([Publication(1, exchange, "stats.inbox", message, False)])
 
 
 def test_the_lag_of_the_outbox_is_measured(live: World) -> None:

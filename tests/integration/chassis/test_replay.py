@@ -30,6 +30,7 @@ def make_queue(world: World, name: str, bound: bool) -> str:
     with world.connection() as connection:
         channel = connection.channel()
         channel.queue_declare(queue, durable=True, auto_delete=False, arguments={"x-expires": 600_000})
+        channel.queue_bind(queue, f"{world.name}.replays", queue)
         if bound:
             channel.queue_bind(queue, f"{world.name}.events", "#")
     return queue
@@ -85,10 +86,12 @@ def test_replay_since_leaves_older_events_out(live: World) -> None:
 
 
 def test_replay_to_nobody_is_an_error(live: World) -> None:
+    live.await_effects([live.announce("counted", "to-nobody")])
+
     done = live.cli("replay", "--to", "no.such.inbox")
 
     assert done.returncode == 1
-    assert "no queue no.such.inbox" in done.stderr
+    assert "no consumer no.such.inbox" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -108,7 +111,7 @@ def test_partitions_keep_the_order_of_each_subject_and_survive_the_loss_of_a_wor
     for number in range(3):
         assert world.queue_depth(f"{world.name}.inbox.{number}") == 0
 
-    replayed = world.cli("replay", "--to", f"{world.name}.inbox")  # the hash exchange, not a queue
+    replayed = world.cli("replay", "--to", f"{world.name}.inbox")  # through the hash exchange
     assert "600 events sent" in replayed.stdout, replayed.stderr
     wait_until(
         lambda: sum(world.queue_depth(f"{world.name}.inbox.{n}") for n in range(3)) == 0, "the partitions to drain"

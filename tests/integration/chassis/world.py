@@ -277,7 +277,7 @@ class World:
                     channel.queue_delete(queue)
                 for exchange in (name, f"{name}.dead-letters"):
                     channel.exchange_delete(exchange)
-            for exchange in (f"{self.name}.events", f"{self.name}.commands"):
+            for exchange in (f"{self.name}.events", f"{self.name}.commands", f"{self.name}.replays"):
                 channel.exchange_delete(exchange)
 
     def _try_to_drop(self) -> bool:

@@ -58,6 +58,22 @@ def test_an_officer_reads_the_own_unit_those_below_it_and_where_a_step_is(desk: 
     assert desk("GET", "/v1/dossiers", scopes=["stats:read"]).status_code == 403
 
 
+def test_a_dossier_with_steps_in_two_units_of_the_callers_is_one_line(desk: Desk) -> None:
+    steps = [{"name": name, "unit": unit, "limit": {"kind": "working_days", "count": 2}}
+             for name, unit in (("Một", "H52.22"), ("Hai", "H52.22.31"))]  # fmt: skip
+    base = {"field_code": "H52-X", "field_name": "Thử", "unit_levels": ["province"], "online_level": 4}
+    base |= {"limit": {"kind": "working_days", "count": 9}, "valid_from": "2018-06-21", "steps": steps}
+    body = {"procedures": [{"code": "1.7", "name": "Liên thông"} | base]}
+    assert desk("POST", "/v1/catalogue", unit="H52", scopes=["catalogue:write"], json=body).status_code == 200
+    code = desk.file("A", "1.7", "H52.18")
+    for act in ("accept", "forward", "forward"):
+        desk.act(code, act)
+    page = desk("GET", "/v1/dossiers", unit="H52.22").json
+    assert [item["code"] for item in page["items"]] == [code] and page["counts"]["total"] == 1
+    assert desk.codes("?q=liên thông", unit="H52.22") == [code]
+    assert desk.codes(unit="H52.21") == []
+
+
 def test_a_unit_filter_takes_the_units_below_and_never_widens_what_may_be_read(desk: Desk) -> None:
     own = desk.file("A", LAND, "H52.21")
     below = desk.file("B", BIRTH, "H52.21.31")
@@ -249,8 +265,10 @@ def test_the_register_follows_every_change_in_its_transaction(desk: Desk) -> Non
     for act in ("accept", "forward", "complete", "return-result"):
         desk.act(code, act)
         both = desk.world.sql(
-            "SELECT d.status = l.status AND d.due_at IS NOT DISTINCT FROM l.due_at AS alike, l.step_unit"
-            " FROM dossier d JOIN register_line l USING (code) WHERE code = %s", code,
+            "SELECT d.status = l.status AND d.due_at IS NOT DISTINCT FROM l.due_at AND (s.code IS NULL OR"
+            " d.status = s.status AND d.due_at IS NOT DISTINCT FROM s.due_at) AS alike, l.step_unit"
+            " FROM dossier d JOIN register_line l USING (code) LEFT JOIN register_step s USING (code) WHERE code = %s",
+            code,
         )  # fmt: skip
         assert [row.alike for row in both] == [True]
         assert (both[0].step_unit == "H52.18") == (act == "forward")

@@ -26,9 +26,9 @@ def test_the_last_word_may_be_unfinished() -> None:
 
 
 def test_a_very_short_unfinished_word_is_no_business_of_the_index() -> None:
-    assert sought("lo van a").plain == Query("'lo' & 'van'", "'a':*")
-    assert sought("lo van anh").plain == Query("'lo' & 'van' & 'anh':*")
-    assert sought("a").plain == Query("'a':*"), "alone it must be"
+    assert sought("lo van a").plain == Query("'lo' & 'van' & 'a'", "'lo' & 'van'", "'a':*")
+    assert sought("lo van anh").plain == Query("'lo' & 'van' & 'anh'", "'lo' & 'van' & 'anh':*")
+    assert sought("a").plain == Query("'a'", "'a':*"), "alone it must be"
 
 
 def test_as_written_is_asked_for_only_where_there_are_accents() -> None:

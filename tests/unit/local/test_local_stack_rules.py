@@ -83,6 +83,9 @@ def test_any_service_sends_commands_and_reads_events_but_writes_only_its_own_eve
         assert may(service, "read", "dossier.events")
         assert may(service, "configure", "dossier.events")
         assert may(service, "write", "dossier.events") == (service == "dossier")
+        assert may(service, "read", "dossier.replays")
+        assert may(service, "configure", "dossier.replays")
+        assert may(service, "write", "dossier.replays") == (service == "dossier")
 
 
 def test_nobody_reads_writes_or_declares_anothers_queue():
