@@ -10,12 +10,13 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent import futures
 
 import psycopg2
 
 from infra.local import postgres, rabbitmq
 from infra.local.supervision import wait_until
+from tests.chaos import schedule
 from tests.chaos.arena import Arena, eventually
 from tests.chaos.children import LOAD, ROSTER, WORKERS, Child, Children
 from tests.chaos.repeats import Repeater
@@ -26,7 +27,7 @@ GOES_ON_S = 4.0  # faults go on for so long while a server is away, then wait fo
 FLOWS_AGAIN_S = 20.0  # and for so long, at most, for effects to be seen again
 TICK_S = 0.05
 CRASHES_AFTER = (0, 60, 2, 2)  # effects since the crash before
-CRASH_S = 10.0  # and no later than this
+CRASH_S = 8.0  # and no later than this
 EFFECTS = "SELECT count(*) AS n FROM booking"
 
 
@@ -41,15 +42,14 @@ class Mischief:
         self.done: collections.Counter[str] = collections.Counter()
         self.repeater = Repeater(arena, random.Random(f"repeats/{seed}"))
         self._server = {"postgresql": threading.Lock(), "rabbitmq": threading.Lock()}
-        self._crashing = threading.Lock()
         self._away: dict[str, float] = {}  # server → since when we let it be away
-        self._pool = ThreadPoolExecutor(max_workers=24, thread_name_prefix="fault")
-        self._running: list[tuple[Fault, Future[bool]]] = []
+        self._pool = futures.ThreadPoolExecutor(max_workers=24, thread_name_prefix="fault")
+        self._running: list[tuple[Fault, futures.Future[bool]]] = []
 
     def run(self, faults: list[Fault], seconds: float) -> None:
         """Begin one after the other; returns after `seconds`, when some are still going on.
 
-        The clock stands still while a server takes long to come back.
+        The clock stands still while a server takes long to come back, and during a crash loop.
         """
         clock = 0.0
         for fault in [*faults, None]:
@@ -61,6 +61,8 @@ class Mischief:
             if fault is not None:
                 self.say(str(fault))
                 self._running.append((fault, self._pool.submit(self._perform, fault)))
+                if fault.kind == schedule.CRASH_LOOP:  # needs the workers to itself
+                    futures.wait([self._running[-1][1]])
 
     def finish(self) -> None:
         """End and count the faults; returns when every server is back. Raises Refused when one is not."""
@@ -111,7 +113,7 @@ class Mischief:
             case "drop everything":
                 everybody = [self.children.by_name[name] for name in ROSTER]
                 return sum(each.broker.drop_connections() + each.database.drop_connections() for each in everybody) > 0
-            case "crash loop of the workers":
+            case schedule.CRASH_LOOP:
                 return self._crash_loop([self.children.by_name[name] for name in WORKERS])
             case "black hole to broker" | "black hole to database" | "slow network":
                 assert child is not None
@@ -145,14 +147,11 @@ class Mischief:
 
     def _crash_loop(self, workers: list[Child]) -> bool:
         """Kill all of them, again and again: when much is in hand, and when what came back has only begun to be handled."""
-        with self._crashing:
-            for effects in CRASHES_AFTER:
-                enough = self.effects() + effects
-                eventually(lambda: self.over.is_set() or self.effects() >= enough, CRASH_S)  # noqa: B023
-                if self.over.is_set():
-                    return False
-                for worker in workers:
-                    worker.signal(signal.SIGKILL)
+        for effects in CRASHES_AFTER:
+            enough = self.effects() + effects
+            eventually(lambda: self.over.is_set() or self.effects() >= enough, CRASH_S)  # noqa: B023
+            for worker in workers:
+                worker.signal(signal.SIGKILL)
         return True
 
     def _disturb(self, child: Child, fault: Fault) -> bool:

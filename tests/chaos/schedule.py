@@ -11,6 +11,7 @@ from tests.chaos.children import RELAYS, ROSTER, WORKERS
 EVERY_S = 1.5  # a new fault as often as this, and more often where the run is too short for each kind
 FIRST_S = 1.0
 CLOSEST_S = 0.6
+CRASH_LOOP = "crash loop of the workers"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +46,7 @@ DECK = (
     Card("kill -9", RELAYS),
     Card("kill -9", WORKERS),
     Card("kill -9", WORKERS),
-    Card("crash loop of the workers"),
+    Card(CRASH_LOOP),
     Card("SIGTERM", RELAYS),
     Card("SIGTERM", WORKERS),
     Card("SIGTERM", WORKERS),

@@ -45,6 +45,16 @@ def test_every_module_says_its_one_job(path: pathlib.Path) -> None:
     assert path.name == "py.typed" or ast.get_docstring(ast.parse(path.read_text()))
 
 
+@pytest.mark.parametrize("service", [*SERVICES, "chassis"])
+def test_no_service_imports_another_and_the_chassis_imports_none(service: str) -> None:
+    others = {*SERVICES} - {service}
+    for path in (ROOT / "services" / service).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not {name.split(".")[0] for name in names} & others, f"{path}: {names}"
+
+
 def test_no_module_is_a_drawer() -> None:
     drawers = {"utils", "util", "common", "helpers", "helper", "manager", "misc"}
     assert [path for path in MODULES if drawers & {path.stem, path.parent.name}] == []

@@ -110,6 +110,7 @@ class Tokens:
                 except (requests.RequestException, ValueError) as error:
                     if self.keys is None:
                         raise Problem(503, "Identity provider is away", headers={"Retry-After": "5"}) from error
+                self.verified.clear()  # a token may have been signed with a key that is withdrawn now
                 self.fetched_at = time.monotonic()
             return self.keys
 

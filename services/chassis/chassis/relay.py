@@ -39,6 +39,14 @@ SELECT base + row_number() OVER (ORDER BY id), now(), event_id, type, subject, s
 FROM sent, head WHERE NOT is_command
 """
 WAITED_FOR: tuple[type[Exception], ...] = (sqlalchemy.exc.SQLAlchemyError, *AWAY)
+# Answers hold what people were told, so they are kept no longer than somebody may still repeat the request.
+FORGET = tuple(
+    f"DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table} WHERE {column} < now() - {age} LIMIT 5000))"
+    for table, column, age in (
+        ("idempotency_key", "created_at", "interval '3 days'"),
+        ("rate_bucket", "updated_at", "interval '1 day'"),
+    )
+)
 LAG = "SELECT count(*), coalesce(extract(epoch FROM now() - min(written_at)), 0) FROM outbox"
 
 
@@ -85,6 +93,7 @@ class Relay:
         self.held: dict[str, float] = {}  # type of command that came back → when to try again
         self.declared: set[str] = set()
         self.month_ensured: datetime.date | None = None
+        self.late_at = 0.0  # when to do what need not be done every second
         self.active = False
 
     def run(self) -> None:
@@ -181,7 +190,12 @@ class Relay:
         metrics.OUTBOX_EVENTS.set(events)
         metrics.OUTBOX_SECONDS.set(float(seconds))
         self._ensure_months(session)
-        late = int(time.monotonic()) % 60 == 0
+        late = time.monotonic() >= self.late_at
+        if late:
+            self.late_at = time.monotonic() + 60
+            with session.begin():
+                for statement in FORGET:
+                    session.exec_driver_sql(statement)
         audit.seal(self.database, reach=200_000 if late else 2_000)
 
     def _ensure_months(self, session: Tx) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import amqp
 import pytest
 
-from chassis import feed, topology
+from chassis import audit, feed, topology
 from chassis.broker import connected
 from chassis.events import Command, Fact
 from chassis.publisher import Publication, Publisher
@@ -227,6 +227,23 @@ def test_a_service_s_account_may_publish_its_events_and_anybody_s_commands_and_r
         with connected(broker) as connection, pytest.raises(amqp.exceptions.AccessRefused):
             message = amqp.Message("{}", message_id="m")
             Publisher(connection, 5).publish([Publication(1, exchange, "stats.inbox", message, False)])
+
+
+def test_old_answers_and_buckets_are_forgotten_and_the_audit_chain_is_sealed(world: World) -> None:
+    for age in ("1 day", "4 days"):
+        world.sql(
+            "INSERT INTO idempotency_key VALUES ('c', %s, 'h', 201, '{}', 'body', now() - %s::interval)", age, age
+        )
+        world.sql("INSERT INTO rate_bucket VALUES (%s, 1, now() - %s::interval)", age, age)
+    with world.database.transaction() as tx:
+        audit.record(tx, "act", "object/1")
+    world.run("relay")
+
+    wait_until(lambda: world.sql("SELECT count(*) FROM idempotency_key")[0][0] == 1, "the old answer to go")
+
+    assert world.sql("SELECT key FROM idempotency_key")[0].key == "1 day"
+    assert world.sql("SELECT count(*) FROM rate_bucket")[0][0] == 0
+    wait_until(lambda: audit.verify(world.database).entries == 1, "the seal")
 
 
 def test_the_lag_of_the_outbox_is_measured(live: World) -> None:

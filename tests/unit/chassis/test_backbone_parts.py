@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import types
 import uuid
 from typing import Any
 
@@ -12,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import Schema, fields
 
-from chassis import contracts, logs, settings
+from chassis import contracts, logs, relay, settings
 from chassis.events import Fact, Message, Undecodable, identity
 from chassis.publisher import Publication, Publisher
 from chassis.storable import cleaned, is_storable, unstorable
@@ -83,6 +85,38 @@ def test_what_comes_back_is_not_confirmed_although_it_is_acknowledged() -> None:
 def test_a_broker_that_stays_silent_is_an_error_and_not_a_wait_for_ever() -> None:
     with pytest.raises(TimeoutError):
         FakeBroker([("basic_ack", 1, False)]).publish(2)
+
+
+# The event log's months
+
+
+@pytest.mark.parametrize(
+    "today", [datetime.date(2027, 1, day) for day in (1, 28, 29, 30, 31)] + [datetime.date(2026, 12, 31)]
+)
+def test_the_partition_of_the_next_month_is_ensured_on_every_day_of_this_one(
+    today: datetime.date, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Today(datetime.datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime.datetime.combine(today, datetime.time(12), tz)
+
+    asked: list[datetime.date] = []
+
+    class Session:
+        def begin(self) -> Any:
+            return contextlib.nullcontext()
+
+        def exec_driver_sql(self, _statement: str, values: dict[str, datetime.date]) -> None:
+            asked.append(values["day"])
+
+    clock = types.SimpleNamespace(datetime=Today, timedelta=datetime.timedelta, date=datetime.date, UTC=datetime.UTC)
+    monkeypatch.setattr(relay, "datetime", clock)
+    broker = settings.BrokerSettings(url="amqp://nowhere")
+    relay.Relay("x", None, broker, settings.RelaySettings())._ensure_months(Session())  # type: ignore[arg-type]
+
+    next_month = (today.year + today.month // 12, today.month % 12 + 1)
+    assert {(day.year, day.month) for day in asked} == {(today.year, today.month), next_month}
 
 
 # Identity
