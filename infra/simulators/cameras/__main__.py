@@ -6,9 +6,13 @@ import argparse
 import importlib.util
 import os
 import signal
+import subprocess
 import sys
 import threading
 from pathlib import Path
+
+from infra.local import debian
+from infra.local.progress import Refused
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 
@@ -44,12 +48,27 @@ def main() -> None:
     arguments = _arguments()
     if not arguments.host.startswith("127."):
         sys.exit("simulated cameras listen on loopback only")
+    _install_packages()
     if importlib.util.find_spec("gi") is None:
         if sys.executable == SYSTEM_PYTHON:
             sys.exit("missing Debian packages: see infra/simulators/cameras/packages.txt")
         command = [SYSTEM_PYTHON, "-m", "infra.simulators.cameras", "--encoder", arguments.encoder, *sys.argv[1:]]
         os.execv(SYSTEM_PYTHON, command)
     _serve(arguments)
+
+
+def _install_packages() -> None:
+    """Install the Debian packages that are missing where we may; otherwise name them and the command, and stop."""
+    listed = (Path(__file__).with_name("packages.txt")).read_text().splitlines()
+    wanted = [line for line in listed if line and not line.startswith("#")]
+    known = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${Package} ${Status}\n", *wanted], capture_output=True, text=True
+    )
+    there = {line.split()[0] for line in known.stdout.splitlines() if line.endswith(" installed")}
+    try:
+        debian.install(set(wanted) - there, "simulated cameras")
+    except Refused as refused:
+        sys.exit(str(refused))
 
 
 def _serve(arguments: argparse.Namespace) -> None:
