@@ -111,8 +111,9 @@ def _run(arena: Arena, chosen: argparse.Namespace, faults: list[schedule.Fault])
         children.stop(*ROSTER)
     found = verdict.Found.read(arena, receipts)
     judged = verdict.judge(found, mischief.repeater.poisons)
+    logged, judged.wrong["errors of the platform's own"] = report.errors(arena.folder)
     print(report.final(judged, mischief.done, children, drained_s, mischief.repeater.repeated))
-    print("\n" + report.table("ERRORS LOGGED", report.errors(arena.folder)))
+    print("\n" + report.table("ERRORS LOGGED", logged))
     passed = judged.clean and drained_s is not None
     if not passed:
         _explain(arena, found, judged)

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 
@@ -22,6 +23,7 @@ SELECT (SELECT count(*) FROM booking) AS effects, (SELECT count(*) FROM outbox) 
        (SELECT count(*) FROM parked_event WHERE state = 'parked') AS parked,
        (SELECT count(*) FROM parked_event WHERE state = 'dead') AS dead
 """
+BLAMELESS = ("psycopg2.",)  # a server's answer that the chassis did not expect: printed, and no reason to fail
 
 
 class Progress(threading.Thread):
@@ -95,9 +97,10 @@ def _code(code: int) -> str:
     return {0: "in order", -9: "killed"}.get(code, f"code {code}")
 
 
-def errors(folder: Path) -> list[tuple[str, int]]:
-    """What the processes logged as errors, counted; a traceback of the interpreter itself counts too."""
+def errors(folder: Path) -> tuple[list[tuple[str, int]], list[str]]:
+    """What the processes logged as errors, counted; and those among it that no server or network can be blamed for."""
     found: collections.Counter[str] = collections.Counter()
+    ours: set[str] = set()
     for path in sorted(folder.glob("*.log")):
         job = path.stem.rsplit("-", 1)[0] if path.stem[-1].isdigit() else path.stem
         for line in path.read_text(errors="replace").splitlines():
@@ -108,6 +111,16 @@ def errors(folder: Path) -> list[tuple[str, int]]:
                     found[f"{job}: traceback outside the log"] += 1
                 continue
             if entry.get("level") in ("error", "critical"):
-                cause = entry.get("exception", "").strip().splitlines()[-1:] or [entry.get("error", "")]
-                found[f"{job}: {entry['event']} {str(cause[0])[:100]}".strip()] += 1
-    return found.most_common(25)
+                cause = _cause(entry)
+                told = f"{job}: {entry['event']} {cause[:100]}".strip()
+                found[told] += 1
+                if "exception" in entry and not any(word in entry["exception"] for word in BLAMELESS):
+                    ours.add(f"{told} ({path.name})")
+    return found.most_common(25), sorted(ours)
+
+
+def _cause(entry: dict[str, Any]) -> str:
+    """The error itself: the first line without indentation after the last traceback, else what the line names."""
+    lines = entry.get("exception", "").rpartition("Traceback (most recent call last)")[2].splitlines()
+    named = [line for line in lines[1:] if line[:1].strip()]
+    return str(named[0] if named else entry.get("error", ""))

@@ -70,9 +70,15 @@ class Publisher:
         return Outcome(confirmed, sorted(returned))
 
     def _await_confirms(self) -> None:
-        deadline = time.monotonic() + self.timeout_s
+        """Frame by frame: a slow broker may take its time as long as confirms come, and a blocked one (a memory alarm)
+        still sends heartbeats, which `drain_events` would go on waiting behind."""
+        before, deadline = len(self.waiting), time.monotonic() + self.timeout_s
         while self.waiting:
-            self.connection.drain_events(timeout=max(0.001, deadline - time.monotonic()))
+            if len(self.waiting) < before:
+                before, deadline = len(self.waiting), time.monotonic() + self.timeout_s
+            if time.monotonic() >= deadline:
+                raise TimeoutError(f"no confirm for {self.timeout_s} s")
+            self.connection.blocking_read(max(0.001, deadline - time.monotonic()))
 
     def _settle(self, tag: int, multiple: bool) -> list[int]:
         if not multiple:

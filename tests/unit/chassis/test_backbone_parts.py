@@ -44,12 +44,13 @@ class FakeBroker:
     def basic_publish(self, message: amqp.Message, exchange: str, routing_key: str, mandatory: bool) -> None:
         self.published.append(f"{exchange}/{routing_key}/{mandatory}")
 
-    def drain_events(self, timeout: float) -> None:
+    def blocking_read(self, timeout: float) -> bool:
         if not self.answers:
             raise TimeoutError
-        name, *arguments = self.answers.pop(0)
-        for callback in self.events[name]:
+        name, *arguments = self.answers[0] if self.answers[0][0] == "heartbeat" else self.answers.pop(0)
+        for callback in self.events.get(name, ()):
             callback(*arguments)
+        return name != "heartbeat"
 
     def publish(self, count: int, mandatory: bool = False) -> Any:
         publisher = Publisher(self, 0.01)  # type: ignore[arg-type]
@@ -85,6 +86,11 @@ def test_what_comes_back_is_not_confirmed_although_it_is_acknowledged() -> None:
 def test_a_broker_that_stays_silent_is_an_error_and_not_a_wait_for_ever() -> None:
     with pytest.raises(TimeoutError):
         FakeBroker([("basic_ack", 1, False)]).publish(2)
+
+
+def test_a_blocked_broker_that_only_sends_heartbeats_is_an_error_too() -> None:
+    with pytest.raises(TimeoutError):
+        FakeBroker([("basic_ack", 1, False), ("heartbeat",)]).publish(2)
 
 
 # The event log's months
