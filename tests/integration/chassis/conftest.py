@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg2
 import pytest
 
 from infra.local.stack import Stack
@@ -26,9 +28,18 @@ def probe_stack(private_servers: Stack, tmp_path_factory: pytest.TempPathFactory
             f"DO $$ BEGIN IF to_regrole('{role}') IS NULL THEN CREATE ROLE {role}; END IF; END $$",
             f"ALTER ROLE {role} LOGIN PASSWORD '{PASSWORD}'",
         )
+    forget_left_over_worlds(admin)
     execute(admin, f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)", f"CREATE DATABASE {TEMPLATE} OWNER probe_owner")
     migrate(owner)
     return private_servers
+
+
+def forget_left_over_worlds(admin_url: str) -> None:
+    """Drop what a run that was killed left behind on servers that were kept."""
+    with contextlib.closing(psycopg2.connect(admin_url)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT datname FROM pg_database WHERE datname ~ '^p[0-9a-f]{10}$'")
+        left = [name for (name,) in cursor.fetchall()]
+    execute(admin_url, *(f"DROP DATABASE {name} WITH (FORCE)" for name in left))
 
 
 def migrate(owner_url: str) -> None:
