@@ -19,7 +19,7 @@ from tests.load.web import BODY, Web
 
 SERVICE = Path(__file__).with_name("service")
 INBOX = f"{workload.SERVICE}.inbox"
-PORTS = {"worker": "28190", "relay": "28191", "web": "28192"}
+PORTS = {"worker": "30190", "relay": "30191", "web": "30192"}
 FILL_OUTBOX = (
     "INSERT INTO outbox (event_id, exchange, type, subject, sequence, occurred_at, data, correlation_id, is_command)"
     " VALUES %s"

@@ -16,7 +16,7 @@ from tests.load.process import Process
 from tests.load.servers import Servers
 from tests.load.web import BODY, Web
 
-PORT = 28180
+PORT = 30180
 WORKERS, THREADS = 2, 8
 SCOPE = "bench:write"
 

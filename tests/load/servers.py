@@ -16,7 +16,7 @@ from tests.load import meters
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".run" / "bench"
-STATE, PORT_BASE = str(FOLDER / "stack"), 28000
+STATE, PORT_BASE = str(FOLDER / "stack"), 30000
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import struct
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import amqp
@@ -30,6 +31,28 @@ def _read_what_can_be_read(buffer: Any, offset: int) -> tuple[dict[str, Any], in
         return {}, len(buffer)
 
 
+def _read_headers(format: str, buffer: bytes, offset: int) -> tuple[list[Any], int]:
+    """What py-amqp does for the headers of a message, in a third of the time where all are texts, as in CloudEvents
+    (a tenth of a worker's time)."""
+    try:
+        headers, at = {}, offset + 4
+        end = at + LONG.unpack_from(buffer, offset)[0]
+        while at < end:
+            name = buffer[at + 1 : at + 1 + buffer[at]].decode()
+            at += 1 + buffer[at]
+            if buffer[at] != TEXT:
+                return _loads(format, buffer, offset)
+            size = LONG.unpack_from(buffer, at + 1)[0]
+            headers[name] = buffer[at + 5 : at + 5 + size].decode()
+            at += 5 + size
+        return [headers], at
+    except UnicodeDecodeError:
+        return _loads(format, buffer, offset)
+
+
+LONG, TEXT = struct.Struct(">I"), ord("S")
+_loads: Callable[[str, bytes, int], tuple[list[Any], int]] = amqp.serialization.loads
+amqp.serialization.loads = _read_headers  # where it is called by this name it is called for headers only
 amqp.serialization.PROPERTY_CLASSES[amqp.spec.Basic.CLASS_ID] = _read_what_can_be_read
 
 

@@ -8,7 +8,6 @@ import dataclasses
 import re
 from collections.abc import Iterator
 
-import structlog
 from uuid6 import uuid7
 
 CORRELATION = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -57,13 +56,18 @@ def current() -> Context:
 
 @contextlib.contextmanager
 def running(context: Context) -> Iterator[Context]:
-    """Make `context` current, in the log lines too."""
+    """Make `context` current; log lines carry its correlation id."""
     token = _current.set(context)
-    with structlog.contextvars.bound_contextvars(correlation_id=context.correlation_id):
-        try:
-            yield context
-        finally:
-            _current.reset(token)
+    try:
+        yield context
+    finally:
+        _current.reset(token)
+
+
+def correlation_id() -> str | None:
+    """The running context's correlation id, None outside any request or event."""
+    running = _current.get()
+    return running.correlation_id if running else None
 
 
 def correlation_from(header: str | None) -> str:

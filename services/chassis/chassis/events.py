@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import functools
 import json
+import re
 import uuid
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -19,6 +20,8 @@ PREFIX = "cloudEvents:"  # AMQP protocol binding for CloudEvents 1.0, section 3.
 CONTENT_TYPE = "application/json"
 REQUIRED = ("id", "type", "source", "subject", "time", "sequence")
 OPTIONAL = ("correlationid", "causationid", "traceparent")
+READ = tuple((name, PREFIX + name, name in REQUIRED) for name in (*REQUIRED, *OPTIONAL))
+CANONICAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 class Fact(marshmallow.Schema):
@@ -123,11 +126,11 @@ def attributes(message: Message) -> dict[str, str]:
     if message.attribute("specversion") != "1.0":
         raise Undecodable("cloudEvents:specversion is not 1.0")
     found = {}
-    for name in (*REQUIRED, *OPTIONAL):
-        value = message.attribute(name)
-        if value:
+    for name, header, required in READ:
+        value = message.headers.get(header)
+        if isinstance(value, str) and value:
             found[name] = value
-        elif name in REQUIRED:
+        elif required:
             raise Undecodable(f"cloudEvents:{name} is missing")
     if not is_storable("".join(found.values())):
         raise Undecodable("a cloudEvents attribute has a character that is no text")
@@ -140,7 +143,8 @@ def identity(message: Message) -> tuple[str, datetime.datetime]:
     A UUID may be written in several ways and is one; an offset may be one that PostgreSQL does not know.
     """
     try:
-        event_id = str(uuid.UUID(message.attribute("id") or ""))
+        given = message.attribute("id") or ""
+        event_id = given if CANONICAL.fullmatch(given) else str(uuid.UUID(given))
         time = datetime.datetime.fromisoformat(message.attribute("time") or "")
         if time.tzinfo is None:
             raise ValueError("the time has no offset")

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, Processor
 
+from chassis.context import correlation_id
 from chassis.personal_data import FIELDS
 from chassis.settings import LogSettings
 
@@ -37,6 +38,13 @@ def mask(_logger: Any, _method: str, event: EventDict) -> EventDict:
     return event
 
 
+def correlated(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """structlog processor: the correlation id of the request or event at work."""
+    if correlation := correlation_id():
+        event.setdefault("correlation_id", correlation)
+    return event
+
+
 def masked(value: Any) -> Any:
     """The value without what leaks; what is no plain value becomes text, as the renderer would make it."""
     if value is None or isinstance(value, bool | int | float):
@@ -51,7 +59,7 @@ def masked(value: Any) -> Any:
 def configure(settings: LogSettings, service: str, process: str) -> None:
     """Send every log line, ours and the libraries', through the same processors to standard output."""
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+        correlated,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.PositionalArgumentsFormatter(),

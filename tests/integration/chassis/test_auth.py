@@ -74,18 +74,20 @@ def test_a_token_does_not_choose_its_algorithm(client: Client, issuer: Issuer, t
         {"aud": "other"},
         {"aud": ["a", "b"]},
         {"aud": None},
-        {"exp": int(time.time()) - 60},
+        {"exp": -60},
         {"exp": None},
         {"exp": "tomorrow"},
         {"exp": True},
         {"sub": None},
         {"sub": ""},
-        {"nbf": int(time.time()) + 600},
-        {"iat": int(time.time()) + 600},
+        {"nbf": 7_200},
+        {"iat": 7_200},
     ],
     ids=str,
 )
 def test_a_token_with_a_wrong_claim_is_refused(client: Client, issuer: Issuer, changed: dict) -> None:
+    """A number is seconds from now, and `now` is when the test runs."""
+    changed = {name: int(time.time()) + value if type(value) is int else value for name, value in changed.items()}
     assert refused(client.get("/v1/whoami", token=issuer.token(**changed)))
 
 

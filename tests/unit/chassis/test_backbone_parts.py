@@ -13,8 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import Schema, fields
+from opentelemetry.trace import SpanKind
 
-from chassis import contracts, logs, relay, settings
+from chassis import broker, contracts, logs, relay, settings, tracing
+from chassis.context import Context, current
 from chassis.events import Fact, Message, Undecodable, identity
 from chassis.publisher import Publication, Publisher
 from chassis.storable import cleaned, is_storable, unstorable
@@ -301,3 +303,44 @@ def test_the_queues_of_a_consumer_are_named_by_it_and_not_by_methods() -> None:
     assert Lane("stats.inbox", (), 1, 10).queues == ["stats.inbox"]
     assert Lane("stats.inbox", (), 3, 10).queues == ["stats.inbox.0", "stats.inbox.1", "stats.inbox.2"]
     assert Lane("stats.inbox", (), 3, 10).dead_letters == "stats.inbox.dead-letters"
+
+
+# Traces
+
+SOUND_TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+def test_a_sound_trace_is_handed_on_where_no_collector_is_configured() -> None:
+    with tracing.span("any", Context("c", traceparent=SOUND_TRACE), SpanKind.SERVER) as here:
+        assert here.traceparent == SOUND_TRACE == current().traceparent
+
+
+@pytest.mark.parametrize(
+    "given", [None, "", "forged\nline", SOUND_TRACE + "-more", SOUND_TRACE.replace("4bf9", "XXXX")]
+)
+def test_a_trace_that_is_missing_or_forged_gives_way_to_a_new_one(given: str | None) -> None:
+    with tracing.span("any", Context("c", traceparent=given), SpanKind.SERVER) as here:
+        assert here.traceparent != given
+        assert tracing.SOUND.fullmatch(here.traceparent or "")
+
+
+# Headers
+
+VALUES = st.one_of(st.text(), st.integers(-(2**31), 2**31 - 1), st.booleans(), st.binary(), st.none())
+
+
+@given(st.dictionaries(st.text(max_size=60), VALUES, max_size=12), st.binary(max_size=5))
+def test_headers_are_read_as_the_driver_reads_them(headers: dict[str, Any], before: bytes) -> None:
+    wire = before + amqp.serialization.dumps("F", [headers]) + b"what follows"
+    assert broker._read_headers("F", wire, len(before)) == broker._loads("F", wire, len(before))
+
+
+@given(st.binary(max_size=40).map(lambda noise: len(noise).to_bytes(4, "big") + noise))
+def test_headers_that_are_noise_are_refused_or_read_as_the_driver_does(wire: bytes) -> None:
+    try:
+        expected = broker._loads("F", wire, 0)
+    except Exception:
+        with contextlib.suppress(Exception):
+            broker._read_headers("F", wire, 0)
+        return
+    assert broker._read_headers("F", wire, 0) == expected
