@@ -54,11 +54,11 @@ def start(service: Service, process: str, *groups: type[Any]) -> None:
     tracing.configure(settings, service.name, process)
 
 
-def open_database(service: Service, process: str) -> Any:
+def open_database(service: Service, process: str, ping: bool = True) -> Any:
     """The service's database under a name that `pg_stat_activity` shows."""
     from chassis.database import Database
 
-    return Database(read(DatabaseSettings), f"{service.name}-{process}")
+    return Database(read(DatabaseSettings), f"{service.name}-{process}", ping)
 
 
 @click.command()
@@ -85,7 +85,7 @@ def worker(service: Service) -> None:
 
     from chassis import broker, metrics
 
-    database, broker_settings = open_database(service, "worker"), read(BrokerSettings)
+    database, broker_settings = open_database(service, "worker", ping=False), read(BrokerSettings)
     process = Worker(service.load(service.handlers), database, broker_settings, read(WorkerSettings))
     REGISTRY.register(metrics.WaitingEvents(database))
     checks = {
