@@ -65,7 +65,8 @@ def open_database(service: Service, process: str, ping: bool = True) -> Any:
 @click.pass_obj
 def web(service: Service) -> None:
     """Serve the HTTP API (gunicorn)."""
-    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix=f"{service.name}-metrics-"))
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:  # in memory, like gunicorn's heartbeats: the root is read-only
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=f"{service.name}-metrics-", dir="/dev/shm")
     from chassis.gunicorn_server import serve
 
     start(service, "web", WebSettings, AuthSettings, DatabaseSettings, *service.settings)
