@@ -28,20 +28,20 @@ class Limits:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.leased: dict[str, tuple[int, float]] = {}  # bucket → tokens in hand, and until when
-        self.lock = threading.Lock()
+        self.locks = [threading.Lock() for _ in range(64)]
 
     def allow(self, bucket: str, per_minute: int) -> bool:
         """Take one token; False when the bucket is empty."""
-        with self.lock:
+        with self.locks[hash(bucket) % len(self.locks)]:  # one thread leases for all, or each would empty the bucket
             tokens, until = self.leased.get(bucket, (0, 0.0))
             if tokens > 0 and time.monotonic() < until:
                 self.leased[bucket] = (tokens - 1, until)
                 return True
-        for wanted in sorted({max(1, per_minute // 20), 1}, reverse=True):  # near the end one at a time
-            if self._take(bucket, per_minute, wanted):
-                self._keep(bucket, wanted - 1)
-                return True
-        return False
+            for wanted in sorted({max(1, per_minute // 20), 1}, reverse=True):  # near the end one at a time
+                if self._take(bucket, per_minute, wanted):
+                    self._keep(bucket, wanted - 1)
+                    return True
+            return False
 
     def spend(self, bucket: str, per_minute: int) -> None:
         """Take one token at once, without a lease: for what must be counted exactly, such as refused credentials."""
@@ -54,10 +54,9 @@ class Limits:
         return left is not None and float(left) < 1
 
     def _keep(self, bucket: str, tokens: int) -> None:
-        with self.lock:
-            if len(self.leased) > 10_000:
-                self.leased.clear()
-            self.leased[bucket] = (tokens, time.monotonic() + 3.0)
+        if len(self.leased) > 10_000:
+            self.leased.clear()
+        self.leased[bucket] = (tokens, time.monotonic() + 3.0)
 
     def _take(self, bucket: str, per_minute: int, wanted: int) -> bool:
         values = {"bucket": bucket, "size": per_minute, "wanted": wanted, "per_second": per_minute / 60}
