@@ -14,7 +14,6 @@ import collections
 import contextlib
 import datetime
 import functools
-import gc
 import os
 import random
 import signal
@@ -289,8 +288,6 @@ class Worker:
 
     def run(self) -> int:
         """Start, wait, and return the exit code."""
-        gc.freeze()  # what was imported stays: looking through it again and again is a twentieth of a worker's time
-        gc.set_threshold(20_000, 20)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: eventlet.spawn_n(self._stop))
         self.container.start()
