@@ -1,4 +1,4 @@
-"""`python -m tests.load [--only consume|relay|post|latency|memory] [--rounds N] [--quick]`."""
+"""`python -m tests.load [--only consume|relay|post|file|latency|memory] [--rounds N] [--quick]`."""
 
 import argparse
 import os
@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.load import consume, latency, memory, meters, post, relay, report, servers, trial
+from tests.load import consume, dossier_post, latency, memory, meters, post, relay, report, servers, trial
 from tests.load.broker import Broker
 
 Section = Callable[[servers.Servers, Broker, argparse.Namespace], dict[str, Any]]
@@ -47,6 +47,11 @@ def run_post(running: servers.Servers, broker: Broker, options: argparse.Namespa
     return post.run(running, options.rounds, seconds=2 if options.quick else 8)
 
 
+def run_file(running: servers.Servers, broker: Broker, options: argparse.Namespace) -> dict[str, Any]:
+    """POST /v1/dossiers, beside a bare view that writes the same rows"""
+    return dossier_post.run(running, options.rounds, seconds=2 if options.quick else 8)
+
+
 def run_latency(running: servers.Servers, broker: Broker, options: argparse.Namespace) -> dict[str, Any]:
     """commit of the event → commit of its effect, through relay, broker and worker, 300 events/s"""
     return latency.run(running, broker, seconds=6 if options.quick else 20)
@@ -61,6 +66,7 @@ SECTIONS: dict[str, Section] = {
     "consume": run_consume,
     "relay": run_relay,
     "post": run_post,
+    "file": run_file,
     "latency": run_latency,
     "memory": run_memory,
 }

@@ -32,6 +32,15 @@ class Window:
     note: str
 
 
+def gunicorn(module: str, port: int = PORT) -> tuple[str, ...]:
+    """Command line of a peer's WSGI application under the same gunicorn settings as ours."""
+    return (
+        sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--workers", str(WORKERS),
+        "--threads", str(THREADS), "--bind", f"127.0.0.1:{port}", "--no-control-socket", "--keep-alive", "30",
+        f"tests.load.peers.{module}:application",
+    )  # fmt: skip
+
+
 def bare(servers: Servers) -> Web:
     database_url = servers.database_url(DATABASE)
     with psycopg2.connect(database_url) as database, database.cursor() as cursor:
@@ -39,11 +48,7 @@ def bare(servers: Servers) -> Web:
     database.close()
     return Web(
         name="bare WSGI view",
-        argv=(
-            sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--workers", str(WORKERS),
-            "--threads", str(THREADS), "--bind", f"127.0.0.1:{PORT}", "--no-control-socket", "--keep-alive", "30",
-            "tests.load.peers.post_wsgi:application",
-        ),
+        argv=gunicorn("post_wsgi"),
         environment={"BENCH_DATABASE_URL": database_url},
         url=f"http://127.0.0.1:{PORT}/v1/dossiers",
         body=BODY,
@@ -51,22 +56,27 @@ def bare(servers: Servers) -> Web:
         idempotency_keys=False,
         database_url=database_url,
         rows="SELECT count(*) FROM dossier",
-    )  # fmt: skip
+    )
 
 
 def run(servers: Servers, rounds: int, seconds: float) -> dict[str, Any]:
-    """All are up all the time; the load goes to one after the other, and changes sides every round."""
+    """One row and one event, as any service would write them."""
     with identity.provider(SCOPE) as known:
-        webs = [bare(servers), *ours.webs(servers, known, WORKERS, THREADS)]
-        processes: dict[tuple[str, ...], Process] = {}
-        try:
-            for web in webs:
-                if tuple(web.argv) not in processes:
-                    processes[tuple(web.argv)] = Process(web.name, web.argv, web.environment)
-            windows = _rounds([(web, processes[tuple(web.argv)]) for web in webs], servers, rounds, seconds)
-        finally:
-            for process in processes.values():
-                process.stop()
+        return compare([bare(servers), *ours.webs(servers, known, WORKERS, THREADS)], servers, rounds, seconds)
+
+
+def compare(webs: Sequence[Web], servers: Servers, rounds: int, seconds: float) -> dict[str, Any]:
+    """All are up all the time; the load goes to one after the other, and changes sides every round. The first of them is
+    what the others are measured against."""
+    processes: dict[tuple[str, ...], Process] = {}
+    try:
+        for web in webs:
+            if tuple(web.argv) not in processes:
+                processes[tuple(web.argv)] = Process(web.name, web.argv, web.environment)
+        windows = _rounds([(web, processes[tuple(web.argv)]) for web in webs], servers, rounds, seconds)
+    finally:
+        for process in processes.values():
+            process.stop()
     rows = _medians(windows)
     print("\n" + _table(rows) + f"\n(load: {generator.name()}, 16 connections, {WORKERS} × {THREADS} gthread)")
     return {"generator": generator.name(), "medians": rows, "windows": [asdict(window) for window in windows]}
