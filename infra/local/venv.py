@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import ctypes
 import fcntl
 import hashlib
 import importlib.util
@@ -25,6 +26,8 @@ CONSTRAINTS = REQUIREMENTS / "constraints.txt"
 SETS = ("base", "local", "dev", "bench")  # each holds the ones before it
 EDITABLE = ("chassis", "dossier", "notify", "stats", "ipcam")
 OLDEST_PYTHON = (3, 11)
+LIBRARIES = {"libpangoft2-1.0.so.0": "libpangoft2-1.0-0", "libharfbuzz-subset.so.0": "libharfbuzz-subset0"}
+"""What WeasyPrint loads for the PDF of printed forms, and the Debian package of each."""
 
 
 def inside() -> bool:
@@ -50,6 +53,7 @@ def ensure(wanted: str) -> None:
             if not exists():
                 _create(current)
             _install(wanted, current)
+            _install_libraries(current)
             _record(digests)
             current.outcome = f"{VENV.relative_to(ROOT)} from infra/requirements/{wanted}.in"
 
@@ -101,6 +105,22 @@ def _install(wanted: str, current: Step) -> None:
     editable = [word for folder in _services() for word in ("--editable", str(folder))]
     if editable:  # built with the environment's own setuptools: the same every time, and no second download
         _run([*pip, "--no-build-isolation", *editable], current)
+
+
+def _install_libraries(current: Step) -> None:
+    """Shared libraries that packages of Python load; where we may install nothing, only the PDF of forms is missing."""
+    try:
+        debian.install((LIBRARIES[name] for name in LIBRARIES if not _loads(name)), "printed forms as PDF")
+    except Refused as refusal:
+        current.say(str(refusal))
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
 
 
 def _run(command: list[str], current: Step) -> None:

@@ -227,7 +227,9 @@ def require(scope: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
                 return view(*args, **kwargs)
 
         guarded.access = scope  # type: ignore[attr-defined]
-        guarded._apidoc = getattr(guarded, "_apidoc", {}) | {"manual_doc": {"security": [{"oidc": [scope]}]}}  # type: ignore[attr-defined]
+        documented = getattr(guarded, "_apidoc", {})
+        manual = documented.get("manual_doc", {}) | {"security": [{"oidc": [scope]}]}
+        guarded._apidoc = documented | {"manual_doc": manual}  # type: ignore[attr-defined]
         return guarded
 
     return decorate

@@ -13,6 +13,7 @@ import flask_smorest
 import marshmallow
 import sqlalchemy
 from flask import Flask, Response, current_app, g, make_response, request
+from gunicorn.http.errors import ParseException
 from opentelemetry.trace import SpanKind
 from prometheus_client import CollectorRegistry, generate_latest, multiprocess
 from webargs.flaskparser import FlaskParser
@@ -176,6 +177,8 @@ def _on_error(domain_errors: Callable[[Exception], Problem | None], error: Excep
 
 def _technical(error: Exception) -> Problem:
     """What is not the caller's fault says so, without telling how we are built."""
+    if isinstance(error, ParseException):
+        return Problem(400, "Bad request", "The body is not sent as HTTP asks for", code="body")
     if isinstance(error, sqlalchemy.exc.DataError):
         return Problem(422, "Unprocessable", "A value is out of range", code="range")
     if is_away(error) or isinstance(error, sqlalchemy.exc.OperationalError):

@@ -3,7 +3,11 @@
 from chassis.cli import main
 from chassis.service import Service
 from dossier.catalogue import catalogue
-from dossier.settings import FileSettings, LookupSettings, WatchSettings
+from dossier.import_command import import_file
+from dossier.portal import portal
+from dossier.portal_catalogue import procedures
+from dossier.portal_reconcile import reconcile
+from dossier.settings import FileSettings, ImportSettings, LookupSettings, PortalSwitch, WatchSettings
 from dossier.watch import scheduler
 
 SERVICE = Service(
@@ -11,8 +15,8 @@ SERVICE = Service(
     handlers="dossier.handlers:Dossiers",
     views="dossier.views:BLUEPRINTS",
     domain_errors="dossier.errors:problem_of",
-    commands=(catalogue, scheduler),
-    settings=(LookupSettings, FileSettings, WatchSettings),
+    commands=(catalogue, import_file, scheduler, portal, reconcile, procedures),
+    settings=(LookupSettings, FileSettings, ImportSettings, WatchSettings, PortalSwitch),
 )
 
 if __name__ == "__main__":

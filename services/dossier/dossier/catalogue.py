@@ -120,6 +120,12 @@ class Procedure:
     terms: Terms
 
 
+PROCEDURE = """
+code, version, name, unit_levels, fee_vnd, limit_kind, limit_count, supplement_clock, supplement_within_days,
+on_the_spot, steps
+"""
+
+
 class NotInCatalogue(LookupError):
     """`field` names what is not there, or not valid on the day."""
 
@@ -156,16 +162,19 @@ def above(tx: Tx, unit: str) -> list[str]:
 def find_procedure(tx: Tx, code: str, on: datetime.date) -> Procedure:
     """The newest version of a procedure that is valid on the day. Raises NotInCatalogue."""
     row = tx.exec_driver_sql(
-        """
-        SELECT code, version, name, unit_levels, fee_vnd, limit_kind, limit_count, supplement_clock,
-               supplement_within_days, on_the_spot, steps
-        FROM procedure WHERE code = %(code)s AND valid_from <= %(on)s AND (valid_to IS NULL OR valid_to >= %(on)s)
+        f"""
+        SELECT {PROCEDURE} FROM procedure WHERE code = %(code)s AND valid_from <= %(on)s AND (valid_to IS NULL OR valid_to >= %(on)s)
         ORDER BY version DESC LIMIT 1
         """,
         {"code": code, "on": on},
     ).first()
     if row is None:
         raise NotInCatalogue("procedure", code)
+    return procedure_of(row)
+
+
+def procedure_of(row: Any) -> Procedure:
+    """A version of a procedure from its PROCEDURE columns."""
     terms = Terms(
         procedure=row.code,
         limit=Limit(LimitKind(row.limit_kind), row.limit_count),

@@ -8,17 +8,16 @@ from typing import Any
 
 from chassis import audit, context
 from chassis.database import Tx
-from chassis.outbox import announce
-from dossier import announcements, catalogue, store, watch_store
+from dossier import catalogue, code_blocks, store, watch_store
 from dossier.domain import lifecycle
-from dossier.domain.codes import CodePattern
 from dossier.domain.dossiers import Channel, Dossier
 from dossier.domain.due_dates import Calendars
 from dossier.domain.facts import Done
 from dossier.domain.instants import local_day
 from dossier.states import to_json
+from dossier.telling import Tidings, tell
 
-CODES = CodePattern()
+CODES = code_blocks.CODES
 Verb = Callable[[Dossier, datetime.datetime, Calendars], Done]
 
 
@@ -31,9 +30,18 @@ class UnitCannot(ValueError):
 
 
 def file(
-    tx: Tx, procedure_code: str, unit_code: str, channel: Channel, person: store.Person, now: datetime.datetime
+    tx: Tx,
+    procedure_code: str,
+    unit_code: str,
+    channel: Channel,
+    person: store.Person,
+    now: datetime.datetime,
+    code: str | None = None,
 ) -> store.Record:
-    """File a dossier: number it within its unit and local day, and announce it. Raises NotInCatalogue, UnitCannot."""
+    """File a dossier: number it within its unit and local day, or under a `code` of a reserved block, and announce it.
+
+    Raises NotInCatalogue, UnitCannot, NotReserved, CodeTaken.
+    """
     day = local_day(now)
     unit = catalogue.find_unit(tx, unit_code, day)
     if not context.current().caller.may_act_for(unit.code):
@@ -41,7 +49,10 @@ def file(
     procedure = catalogue.find_procedure(tx, procedure_code, day)
     if unit.level not in procedure.unit_levels:
         raise UnitCannot(f"{procedure.code} is handled at level {', '.join(procedure.unit_levels)}, not {unit.level}")
-    code = CODES.code(unit.code, day, store.next_number(tx, unit.code, day))
+    if code is None:
+        code = CODES.code(unit.code, day, store.next_number(tx, unit.code, day))
+    else:
+        code_blocks.claim(tx, code, unit.code, day)
     calendars = _calendars(tx, unit.code)
     done = lifecycle.receive(code, procedure.terms, unit.code, channel, now, calendars)
     record = store.Record(done.dossier, person, procedure.version, unit.name, procedure.name, 1)
@@ -77,11 +88,7 @@ def act(
 
 
 def _tell(tx: Tx, record: store.Record, done: Done, action: str, before: Dossier | None) -> None:
-    for fact in done.facts:
-        store.remember(tx, done.dossier, fact)
-        announce(tx, *announcements.event_of(done.dossier, fact), at=fact.at)
-        if order := announcements.order_of(record, fact):
-            announce(tx, *order)
+    tell(tx, [Tidings(record, done.facts)])
     audit.record(tx, action, f"dossier/{done.dossier.code}", _hashed(before), _hashed(done.dossier))
 
 

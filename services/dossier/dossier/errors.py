@@ -5,11 +5,13 @@ from __future__ import annotations
 from chassis.problems import Problem
 from dossier.apologies import OwnProposal
 from dossier.catalogue import NotInCatalogue
+from dossier.code_blocks import BadDay, CodeTaken, NotReserved
 from dossier.desk import UnitCannot, WrongUnit
 from dossier.domain.calendar import CalendarError
 from dossier.domain.refusals import RuleBroken
 from dossier.domain.rules import NoRuleSet
 from dossier.files import StoreAway
+from dossier.forms import FormNotIssued
 from dossier.store import NoSuchDossier
 
 LATER = {"Retry-After": "5"}
@@ -29,6 +31,16 @@ def problem_of(error: Exception) -> Problem | None:
                 article=error.article,
                 allowed_acts=[act.value for act in error.allowed],
             )
+        case FormNotIssued():
+            return Problem(
+                409,
+                "Form not issued",
+                str(error),
+                code="form-not-issued",
+                form=error.form.number,
+                rule=error.rule,
+                article=error.article,
+            )
         case NoSuchDossier():
             return Problem(404, "Not found", f"Không có hồ sơ {error}", code="no-such-dossier")
         case WrongUnit():
@@ -42,6 +54,10 @@ def problem_of(error: Exception) -> Problem | None:
             return _field("unit", str(error))
         case StoreAway():
             return Problem(503, "Temporarily unavailable", "Kho tệp không trả lời", code="file-store", headers=LATER)
+        case NotReserved() | CodeTaken():
+            return _field("code", str(error))
+        case BadDay():
+            return _field("day", str(error))
         case CalendarError() | NoRuleSet():
             return Problem(422, "Unprocessable", str(error), code=type(error).__name__)
     return None

@@ -1,4 +1,4 @@
-"""The files of dossiers: what they are by their content, and where their bytes lie; never executed, never half there."""
+"""The files of dossiers: what they are by their content, taken whole or not at all, and never executed."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO
 
 import filetype
-import urllib3
 
+from chassis.objects import PIECE, Keep, ObjectSettings, StoreAway, open_keep
 from dossier import settings
 
-PIECE = 64 * 1024
-S3_TIMEOUT = urllib3.Timeout(connect=5, read=30)
+__all__ = ["Draft", "FileRefused", "Keep", "StoreAway", "keep", "media_type_of", "received", "shown_name"]
+
 OFFICE = {
     "word/document.xml": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     "xl/workbook.xml": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -43,10 +43,6 @@ class FileRefused(ValueError):
         self.status = status
 
 
-class StoreAway(OSError):
-    """The file store does not answer, or refuses us: not the caller's fault, and worth another try."""
-
-
 @dataclasses.dataclass(frozen=True)
 class Draft:
     """A file that was received whole, and is not kept yet."""
@@ -57,100 +53,23 @@ class Draft:
     sha256: str
 
 
-class Keep(Protocol):
-    """Where bytes are kept under a key; a key is there whole or not at all."""
-
-    def folder(self) -> Path:
-        """Where drafts are written."""
-
-    def put(self, draft: Draft, key: str) -> None:
-        """Keep a draft."""
-
-    def pieces(self, key: str) -> Iterator[bytes]:
-        """The bytes. Raises FileNotFoundError before the first."""
-
-    def remove(self, key: str) -> None:
-        """Forget the bytes; content when they are gone already."""
-
-
-class Folder:
-    """A local folder. A draft is written and flushed beside the kept files, then renamed, which is all or nothing."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def folder(self) -> Path:
-        return _made(self.root / "drafts")
-
-    def put(self, draft: Draft, key: str) -> None:
-        kept = self._path(key)
-        _made(kept.parent)
-        draft.path.replace(kept)
-        _flush(kept.parent)
-
-    def pieces(self, key: str) -> Iterator[bytes]:
-        return _read(self._path(key).open("rb"))
-
-    def remove(self, key: str) -> None:
-        self._path(key).unlink(missing_ok=True)
-
-    def _path(self, key: str) -> Path:
-        """Keys are ids of ours; spread over 256 folders by their last, random, digits."""
-        return self.root / key[-2:] / key
-
-
-class S3:
-    """A bucket of an S3-compatible server, which makes an object visible only when it is whole."""
-
-    def __init__(self, found: settings.FileSettings) -> None:
-        from minio import Minio
-
-        self.bucket = found.s3_bucket
-        self.client: Any = Minio(
-            endpoint=found.s3_endpoint,
-            access_key=found.s3_access_key,
-            secret_key=found.s3_secret_key,
-            secure=found.s3_secure,
-            region=found.s3_region or None,
-            http_client=urllib3.PoolManager(timeout=S3_TIMEOUT, retries=urllib3.Retry(total=1), maxsize=10),
-        )
-
-    def folder(self) -> Path:
-        return Path(tempfile.gettempdir())
-
-    def put(self, draft: Draft, key: str) -> None:
-        with _reached(key):
-            self.client.fput_object(self.bucket, key, str(draft.path), content_type="application/octet-stream")
-
-    def pieces(self, key: str) -> Iterator[bytes]:
-        with _reached(key):
-            return _streamed(self.client.get_object(self.bucket, key))
-
-    def remove(self, key: str) -> None:
-        with _reached(key):
-            self.client.remove_object(self.bucket, key)
-
-
-@contextlib.contextmanager
-def _reached(key: str) -> Iterator[None]:
-    """The errors of the store as ours: FileNotFoundError where there is no such object, StoreAway for anything else."""
-    from minio.error import MinioException, S3Error
-
-    try:
-        yield
-    except (MinioException, urllib3.exceptions.HTTPError) as error:
-        if isinstance(error, S3Error) and error.code == "NoSuchKey":
-            raise FileNotFoundError(key) from None
-        raise StoreAway(type(error).__name__) from error
-
-
 @functools.cache
 def keep() -> Keep | None:
     """Where this process keeps files; None where nothing is set up for it."""
     found = settings.files()
-    if found.s3_endpoint:
-        return S3(found)
-    return Folder(Path(found.folder)) if found.folder else None
+    return open_keep(found.folder, server(found))
+
+
+def server(found: settings.FileSettings) -> ObjectSettings:
+    """The S3-compatible server of the settings."""
+    return ObjectSettings(
+        endpoint=found.s3_endpoint,
+        bucket=found.s3_bucket,
+        region=found.s3_region,
+        access_key=found.s3_access_key,
+        secret_key=found.s3_secret_key,
+        secure=found.s3_secure,
+    )
 
 
 @contextlib.contextmanager
@@ -225,31 +144,3 @@ def shown_name(name: str, media_type: str) -> str:
     )
     stem = base[: base.rindex(".")] if "." in base else base
     return f"{stem[:150].strip() or 'tep'}{ENDINGS[media_type]}"
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
-
-
-def _flush(folder: Path) -> None:
-    """A rename outlives a power cut only once its folder is on disk."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _read(file: IO[bytes]) -> Iterator[bytes]:
-    with file:
-        while piece := file.read(PIECE):
-            yield piece
-
-
-def _streamed(answer: Any) -> Iterator[bytes]:
-    try:
-        yield from answer.stream(PIECE)
-    finally:
-        answer.close()
-        answer.release_conn()

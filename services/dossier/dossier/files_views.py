@@ -85,7 +85,7 @@ def _kept(keep: files.Keep, draft: files.Draft, code: str, kind: str) -> Any:
         if found := files_store.same(tx, code, name, kind, draft.sha256):
             return found, 200
     file_id = new_id()
-    keep.put(draft, file_id)
+    keep.put(draft.path, file_id)
     try:
         with database().transaction() as tx:
             changeable(tx, code)

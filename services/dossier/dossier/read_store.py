@@ -73,6 +73,7 @@ class Filter:
     within: Reach = dataclasses.field(default_factory=lambda: Reach(None))
     statuses: Sequence[int] = ()
     procedures: Sequence[str] | None = None
+    only: str | None = None
     channel: str | None = None
     due_state: DueState | None = None
     filed_from: datetime.datetime | None = None
@@ -89,6 +90,7 @@ def _conditions(filter: Filter) -> tuple[list[str], dict[str, Any]]:
     single: dict[str, tuple[str, Any]] = {
         "statuses": ("l.status = ANY(%(statuses)s)", [int(status) for status in filter.statuses] or None),
         "procedures": ("l.procedure_code = ANY(%(procedures)s)", filter.procedures),
+        "only": ("l.code = %(only)s", filter.only),
         "channel": ("l.channel = %(channel)s", filter.channel),
         "filed_from": ("l.filed_at >= %(filed_from)s", filter.filed_from),
         "filed_to": ("l.filed_at < %(filed_to)s", filter.filed_to),

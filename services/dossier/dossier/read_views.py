@@ -12,7 +12,7 @@ from chassis.auth import require
 from chassis.database import Tx
 from chassis.problems import Problem
 from chassis.web import Blueprint, transactional
-from dossier import catalogue_store, desk, read_store, reading, search_words
+from dossier import catalogue_store, desk, imports_store, read_store, reading, search_words
 from dossier.domain.acts import judge
 from dossier.domain.dossiers import Channel, Dossier
 from dossier.domain.outcome import DueState, due_state
@@ -76,7 +76,19 @@ class ListArguments(paging.PageArguments):
     filed_to = fields.AwareDateTime(load_default=None, metadata={"description": "not included"})
     due_from = fields.AwareDateTime(load_default=None)
     due_to = fields.AwareDateTime(load_default=None, metadata={"description": "not included"})
+    source = fields.String(load_default=None, validate=validate.Length(1, 60))
+    source_code = fields.String(
+        load_default=None,
+        validate=validate.Length(1, 200),
+        metadata={"description": "of the line in the system `source` that the dossier was imported from"},
+    )
     counts = fields.Boolean(load_default=True, metadata={"description": "only with the first page"})
+
+    @validates_schema
+    def check_source(self, data: dict[str, Any], **_: Any) -> None:
+        """A code of another system says little without that system."""
+        if (data["source"] is None) != (data["source_code"] is None):
+            raise ValidationError("source and source_code go together", "source_code")
 
     @validates_schema
     def check_ranges(self, data: dict[str, Any], **_: Any) -> None:
@@ -229,6 +241,7 @@ def _filter(tx: Tx, query: dict[str, Any]) -> read_store.Filter:
         within=within,
         statuses=query["status"],
         procedures=procedures,
+        only=imports_store.code_of(tx, query["source"], query["source_code"]) if query["source"] else None,
         channel=query["channel"] and query["channel"].value,
         due_state=query["due_state"],
         sought=words,

@@ -7,11 +7,9 @@ import datetime
 import json
 from typing import Any
 
-from chassis import context
 from chassis.database import Tx
 from dossier.domain.dossiers import Dossier
-from dossier.domain.facts import Fact
-from dossier.states import fact_to_json, from_json, to_json
+from dossier.states import from_json, to_json
 
 NEXT_NUMBER = """
 INSERT INTO dossier_code_counter AS c (unit, day, last) VALUES (%(unit)s, %(day)s, 1)
@@ -36,10 +34,6 @@ SAVE = """
 UPDATE dossier SET status = %(status)s, accepted_at = %(accepted_at)s, due_at = %(due_at)s,
     completed_at = %(completed_at)s, closed_at = %(closed_at)s, state = %(state)s, version = version + 1
 WHERE code = %(code)s
-"""
-REMEMBER = """
-INSERT INTO dossier_history (code, fact, status, at, actor, unit, data)
-VALUES (%(code)s, %(fact)s, %(status)s, %(at)s, %(actor)s, %(unit)s, %(data)s)
 """
 HISTORY = "SELECT id, fact, status, at, actor, unit, data FROM dossier_history WHERE code = %(code)s ORDER BY id"
 
@@ -98,26 +92,15 @@ def get(tx: Tx, code: str, lock: bool = False) -> Record:
     return Record(from_json(row.state), person, row.procedure_version, row.unit_name, row.procedure_name, row.version)
 
 
+def exists(tx: Tx, code: str) -> bool:
+    """Whether a dossier has this code."""
+    found = tx.exec_driver_sql("SELECT EXISTS (SELECT 1 FROM dossier WHERE code = %(code)s)", {"code": code})
+    return bool(found.scalar_one())
+
+
 def save(tx: Tx, dossier: Dossier) -> None:
     """Store a changed dossier, read with `lock`."""
     tx.exec_driver_sql(SAVE, _columns(dossier))
-
-
-def remember(tx: Tx, dossier: Dossier, fact: Fact) -> None:
-    """Append what happened to the history."""
-    caller = context.current().caller
-    tx.exec_driver_sql(
-        REMEMBER,
-        {
-            "code": dossier.code,
-            "fact": type(fact).__name__,
-            "status": int(dossier.status),
-            "at": fact.at,
-            "actor": caller.subject,
-            "unit": caller.unit,
-            "data": json.dumps(fact_to_json(fact), ensure_ascii=False),
-        },
-    )
 
 
 def remember_told(tx: Tx, code: str, at: datetime.datetime, template: str, channel: str) -> None:

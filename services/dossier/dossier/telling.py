@@ -9,7 +9,7 @@ from typing import Any
 from chassis import audit, context
 from chassis.database import Tx
 from chassis.outbox import announce_many, entry
-from dossier import announcements, watch_store
+from dossier import announcements, portal_owing, watch_store
 from dossier.domain.dossiers import Dossier
 from dossier.domain.facts import Fact
 from dossier.states import fact_to_json, to_json
@@ -36,6 +36,7 @@ def tell(tx: Tx, tidings: Sequence[Tidings], action: str | None = None) -> None:
         if order := announcements.order_of(record, fact):
             entries.append(entry(*order))
     announce_many(tx, entries)
+    portal_owing.owe(tx, [(each.record.dossier, each.facts) for each in tidings])
     if action:
         changed = [each for each in tidings if each.before is not None]
         audit.record_many(tx, action, [_change(each) for each in changed])

@@ -14,17 +14,21 @@ from chassis.web import Blueprint, check_if_match, etag, transactional
 from dossier import (
     apologies,
     catalogue_views,
+    code_block_views,
     deadline_views,
     desk,
     files_views,
     foreseen,
+    forms_views,
+    imports_views,
     lookup_views,
+    portal_views,
     read_views,
     reading,
     store,
     watch_views,
 )
-from dossier.domain import interruptions, lifecycle, reappointment
+from dossier.acting import BODIES, Nothing, PersonSchema, perform
 from dossier.domain.acts import allowed_acts
 from dossier.domain.dossiers import Channel, Dossier
 from dossier.domain.due_dates import Calendars
@@ -38,27 +42,18 @@ BLUEPRINTS = [
     deadline_views.blueprint,
     lookup_views.blueprint,
     files_views.blueprint,
+    forms_views.blueprint,
     catalogue_views.blueprint,
     watch_views.blueprint,
+    portal_views.blueprint,
+    imports_views.blueprint,
+    code_block_views.blueprint,
 ]
-TEXT = validate.Length(1, 2000)
 
 
 def now() -> datetime.datetime:
     """The moment at which a call counts."""
     return datetime.datetime.now(datetime.UTC)
-
-
-class PersonSchema(Schema):
-    """Who files."""
-
-    full_name = fields.String(required=True, validate=validate.Length(1, 200))
-    email = fields.Email(load_default=None, validate=validate.Length(max=254))
-    phone = fields.String(load_default=None, validate=validate.Regexp(r"\+?\d{8,15}\Z", error="8 to 15 digits"))
-    identity_number = fields.String(
-        load_default=None, validate=validate.Regexp(r"(\d{9}|\d{12})\Z", error="CMND has 9 digits, CCCD 12")
-    )
-    address = fields.String(load_default=None, validate=validate.Length(max=500))
 
 
 class NewDossier(Schema):
@@ -68,6 +63,11 @@ class NewDossier(Schema):
     unit = fields.String(required=True, validate=validate.Length(1, 60))
     channel = fields.Enum(Channel, by_value=True, load_default=Channel.DIRECT)
     applicant = fields.Nested(PersonSchema, required=True)
+    code = fields.String(
+        load_default=None,
+        validate=validate.Length(1, 64),
+        metadata={"description": "a code of a block reserved for the unit and this day; default: the next one"},
+    )
 
 
 class DossierSchema(Schema):
@@ -110,45 +110,6 @@ class HistoryEntry(Schema):
     data = fields.Dict()
 
 
-class Nothing(Schema):
-    """An act that brings nothing but itself."""
-
-
-class Reason(Schema):
-    """An act that gives its reason."""
-
-    reason = fields.String(required=True, validate=TEXT)
-
-
-class SupplementRequest(Reason):
-    """What is missing, and until when it is awaited."""
-
-    respond_by = fields.Date(load_default=None)
-
-
-class Amount(Schema):
-    """Money."""
-
-    amount = fields.Integer(required=True, validate=validate.Range(1, 10**12), metadata={"description": "đồng"})
-
-
-class Acceptance(Schema):
-    """Whether a receipt (form 01) is issued."""
-
-    receipt = fields.Boolean(load_default=True)
-
-
-class Apology(Reason):
-    """A letter of apology with a new date (NĐ 61/2018, art. 19(9))."""
-
-    letter = fields.String(
-        load_default=None,
-        validate=validate.Length(1, 10_000),
-        metadata={"description": "default: the words of form 04; GET /v1/dossiers/{code}/apology-letter shows them"},
-    )
-    due_at = fields.AwareDateTime(required=True)
-
-
 @blueprint.route("/v1/dossiers", methods=["POST"])
 @require("dossier:write")
 @transactional
@@ -157,7 +118,7 @@ class Apology(Reason):
 def file_dossier(tx: Tx, body: dict[str, Any]) -> Any:
     """File a dossier. The answer's `code` is what the citizen looks it up by."""
     person = store.Person(**body["applicant"])
-    record = desk.file(tx, body["procedure"], body["unit"], body["channel"], person, now())
+    record = desk.file(tx, body["procedure"], body["unit"], body["channel"], person, now(), body["code"])
     return record, 201, etag(record.version) | {"Location": f"/v1/dossiers/{record.dossier.code}"}
 
 
@@ -178,57 +139,6 @@ def show_dossier(tx: Tx, code: str) -> Any:
 def show_history(tx: Tx, code: str) -> Any:
     """What happened to a dossier, in order."""
     return store.history(tx, reading.readable(tx, code).dossier.code)
-
-
-def perform(act: Act, dossier: Dossier, at: datetime.datetime, calendars: Calendars, body: dict[str, Any]) -> Done:
-    """The domain's verb of an act."""
-    match act:
-        case Act.ACCEPT:
-            return lifecycle.accept(dossier, at, calendars, **body)
-        case Act.REJECT:
-            return lifecycle.reject(dossier, at, **body)
-        case Act.REQUEST_SUPPLEMENT:
-            return interruptions.request_supplement(dossier, at, **body)
-        case Act.RECEIVE_SUPPLEMENT:
-            return interruptions.receive_supplement(dossier, at, calendars)
-        case Act.REQUIRE_PAYMENT:
-            return interruptions.require_payment(dossier, at, **body)
-        case Act.RECORD_PAYMENT:
-            return interruptions.record_payment(dossier, at, calendars, **body)
-        case Act.FORWARD:
-            return lifecycle.forward(dossier, at, calendars)
-        case Act.PROPOSE_APOLOGY:
-            return reappointment.propose_apology(dossier, at, **body)
-        case Act.APPROVE_APOLOGY:
-            return reappointment.approve_apology(dossier, at, calendars)
-        case Act.DECLINE_APOLOGY:
-            return reappointment.decline_apology(dossier, at, **body)
-        case Act.EXTEND:
-            return reappointment.extend(dossier, at, calendars, **body)
-        case Act.STOP:
-            return lifecycle.stop(dossier, at, **body)
-        case Act.WITHDRAW:
-            return lifecycle.withdraw(dossier, at)
-        case Act.COMPLETE:
-            return lifecycle.complete(dossier, at, calendars)
-        case Act.RETURN_RESULT:
-            return lifecycle.return_result(dossier, at)
-        case Act.RESOLVE_ON_THE_SPOT:
-            return lifecycle.resolve_on_the_spot(dossier, at, calendars, **body)
-
-
-BODIES: dict[Act, type[Schema]] = {
-    Act.ACCEPT: Acceptance,
-    Act.REJECT: Reason,
-    Act.REQUEST_SUPPLEMENT: SupplementRequest,
-    Act.REQUIRE_PAYMENT: Amount,
-    Act.RECORD_PAYMENT: Amount,
-    Act.PROPOSE_APOLOGY: Apology,
-    Act.DECLINE_APOLOGY: Reason,
-    Act.EXTEND: Apology,
-    Act.STOP: Reason,
-    Act.RESOLVE_ON_THE_SPOT: Acceptance,
-}
 
 
 def _serve(act: Act) -> None:

@@ -7,6 +7,7 @@ import functools
 import http.client
 import http.server
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
@@ -216,3 +217,22 @@ def test_the_web_side_finishes_an_open_request_and_stops(whole: World, issuer: I
         tx.rollback()
         assert connection.getresponse().status == 200
     assert web.ended() == 0
+
+
+@pytest.mark.parametrize("tail", [b"zz\r\n", b"5\r\nabc", b"-1\r\n\r\n"])
+def test_chunks_that_are_none_are_the_sender_s_error(whole: World, issuer: Issuer, tail: bytes) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", process_of(whole, "web").port, timeout=20)
+    with contextlib.closing(connection):
+        connection.putrequest("POST", "/v1/things")
+        for name, value in {
+            "Authorization": f"Bearer {issuer.token()}",
+            "Content-Type": "application/json",
+            "Transfer-Encoding": "chunked",
+        }.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        connection.send(tail)
+        assert connection.sock is not None
+        connection.sock.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(http.client.HTTPException, ConnectionError):
+            assert connection.getresponse().status == 400

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from chassis import objects
 from dossier import files
 
 PDF = b"%PDF-1.7\n" + b"0" * 5000
@@ -79,9 +80,9 @@ def test_a_stream_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_kept_file_is_whole_private_and_can_be_forgotten(tmp_path: Path) -> None:
-    keep = files.Folder(tmp_path)
+    keep = objects.Folder(tmp_path)
     with files.received(io.BytesIO(PDF), keep.folder(), 1_000_000) as draft:
-        keep.put(draft, "0190-key-ab")
+        keep.put(draft.path, "0190-key-ab")
     (kept,) = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert kept.read_bytes() == PDF == b"".join(keep.pieces("0190-key-ab"))
     assert kept.stat().st_mode & 0o177 == 0, "nobody else reads it, nobody runs it"

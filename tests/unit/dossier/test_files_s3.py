@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from chassis import objects
 from dossier import files, settings
 
 PDF = b"%PDF-1.7\n" + b"0" * 200_000
@@ -49,7 +50,7 @@ class Bucket(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def store() -> Iterator[tuple[files.S3, type[Bucket]]]:
+def store() -> Iterator[tuple[objects.S3, type[Bucket]]]:
     class Own(Bucket):
         objects: dict[str, bytes] = {}
         authorizations: list[str] = []
@@ -63,14 +64,14 @@ def store() -> Iterator[tuple[files.S3, type[Bucket]]]:
             s3_region="vn",
             s3_secure=False,
         )
-        yield files.S3(found), Own
+        yield objects.S3(files.server(found)), Own
         server.shutdown()
 
 
-def test_bytes_come_back_and_can_be_forgotten(store: tuple[files.S3, type[Bucket]], tmp_path: Path) -> None:
+def test_bytes_come_back_and_can_be_forgotten(store: tuple[objects.S3, type[Bucket]], tmp_path: Path) -> None:
     keep, bucket = store
     with files.received(io.BytesIO(PDF), tmp_path, 1_000_000) as draft:
-        keep.put(draft, "0190-key-ab")
+        keep.put(draft.path, "0190-key-ab")
     assert bucket.objects == {"/dossier-files/0190-key-ab": PDF}
     assert b"".join(keep.pieces("0190-key-ab")) == PDF
     keep.remove("0190-key-ab")
@@ -79,15 +80,15 @@ def test_bytes_come_back_and_can_be_forgotten(store: tuple[files.S3, type[Bucket
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_secret_signs_and_never_travels(store: tuple[files.S3, type[Bucket]], tmp_path: Path) -> None:
+def test_the_secret_signs_and_never_travels(store: tuple[objects.S3, type[Bucket]], tmp_path: Path) -> None:
     keep, bucket = store
     with files.received(io.BytesIO(PDF), tmp_path, 1_000_000) as draft:
-        keep.put(draft, "key")
+        keep.put(draft.path, "key")
     assert all(sent.startswith("AWS4-HMAC-SHA256") and "secret" not in sent for sent in bucket.authorizations)
     assert "a secret" not in repr(settings.FileSettings(s3_secret_key="a secret of the test"))
 
 
 def test_a_store_that_does_not_answer_is_told_apart_from_a_file_that_is_gone(tmp_path: Path) -> None:
-    nowhere = files.S3(settings.FileSettings(s3_endpoint="127.0.0.1:9", s3_region="vn", s3_secure=False))
+    nowhere = objects.S3(objects.ObjectSettings(endpoint="127.0.0.1:9", bucket="files", region="vn", secure=False))
     with pytest.raises(files.StoreAway):
         nowhere.pieces("key")
