@@ -33,7 +33,11 @@ class Platform:
 
     def __init__(self, state: str, port_base: int) -> None:
         self.port_base = port_base
-        self.environment = dict(os.environ) | {"STATE": state, "PORT_BASE": str(port_base)}
+        self.environment = dict(os.environ) | {
+            "STATE": state,
+            "PORT_BASE": str(port_base),
+            "IOC_PROVINCE": "0",  # nobody files besides the tests
+        }
         self.tokens: dict[str, str] = {}
 
     def make(self, *arguments: str) -> str:
