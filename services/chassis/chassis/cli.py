@@ -180,7 +180,7 @@ def replay(service: Service, to: str, types: tuple[str, ...], since: datetime.da
 @click.pass_obj
 def settings(service: Service) -> None:
     """Print every environment variable, what it means and its default."""
-    for group in (*GROUPS, *service.settings):
+    for group in (*GROUPS, *service.setting_groups):
         click.echo(f"\n{(group.__doc__ or '').strip()}")
         for field in dataclasses.fields(group):
             default = "required" if field.default is dataclasses.MISSING else f"default {field.default!r}"

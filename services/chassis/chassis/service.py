@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,14 @@ class Service:
             return None
         module, _, attribute = part.partition(":")
         return getattr(importlib.import_module(module), attribute)
+
+    @property
+    def setting_groups(self) -> list[type[Any]]:
+        """The groups of variables of the service's own, whichever process reads them."""
+        if importlib.util.find_spec(f"{self.name}.settings") is None:
+            return []
+        declared = vars(importlib.import_module(f"{self.name}.settings")).values()
+        return [each for each in declared if isinstance(each, type) and dataclasses.is_dataclass(each)]
 
     @property
     def events(self) -> Any:
