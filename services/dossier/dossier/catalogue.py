@@ -192,16 +192,18 @@ def _step(step: dict[str, Any]) -> StepPlan:
 
 def calendars(tx: Tx, units: set[str]) -> dict[str, Calendar]:
     """The working calendar of each unit, by code."""
-    rows = tx.exec_driver_sql("SELECT code, hours FROM unit WHERE code = ANY(%(units)s)", {"units": list(units)})
-    hours = {row.code: row.hours for row in rows}
-    overrides = tx.exec_driver_sql(
+    rows = tx.exec_driver_sql(
         """
-        SELECT day, unit, works, reason, hours FROM calendar_override
-        WHERE unit IS NULL OR unit = ANY(%(units)s) ORDER BY unit NULLS FIRST
+        SELECT u.code, u.hours, o.day, o.unit, o.works, o.reason, o.hours
+        FROM unit u LEFT JOIN calendar_override o ON o.unit IS NULL OR o.unit = u.code
+        WHERE u.code = ANY(%(units)s) ORDER BY o.unit NULLS FIRST, o.day
         """,
         {"units": list(units)},
     ).fetchall()
-    return {code: _calendar(code, text, tuple(tuple(row) for row in overrides)) for code, text in hours.items()}
+    found: dict[tuple[str, str | None], list[Any]] = {}
+    for code, hours, *override in rows:
+        found.setdefault((code, hours), []).extend([tuple(override)] if override[0] else [])
+    return {code: _calendar(code, hours, tuple(overrides)) for (code, hours), overrides in found.items()}
 
 
 _kept: dict[tuple[str, Any, Any], Calendar] = {}
@@ -211,7 +213,7 @@ def _calendar(code: str, hours: str | None, overrides: tuple[Any, ...]) -> Calen
     """A calendar remembers the days that it has judged: the same one is used as long as its rows are the same."""
     key = (code, hours, overrides)
     if key not in _kept:
-        own = [OverrideRow(day, works, why, its) for day, unit, works, why, its in overrides if unit in (None, code)]
+        own = [OverrideRow(day, works, why, its) for day, _unit, works, why, its in overrides]
         for stale in [other for other in _kept if other[0] == code]:
             del _kept[stale]
         _kept[key] = unit_calendar(Hours.office(hours) if hours else None, own)

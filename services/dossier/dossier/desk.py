@@ -57,7 +57,7 @@ def file(
     done = lifecycle.receive(code, procedure.terms, unit.code, channel, now, calendars)
     record = store.Record(done.dossier, person, procedure.version, unit.name, procedure.name, 1)
     store.add(tx, record)
-    watch_store.keep(tx, done.dossier, calendars)
+    watch_store.keep(tx, done.dossier, calendars, new=True)
     _tell(tx, record, done, "dossier.receive", before=None)
     return record
 

@@ -78,18 +78,24 @@ FROM jsonb_to_recordset(%(rows)s::jsonb) AS s(code text, due_at timestamptz, sta
 PAUSED = (Status.AWAITING_SUPPLEMENT, Status.AWAITING_PAYMENT)
 
 
-def keep(tx: Tx, dossier: Dossier, calendars: Calendars) -> None:
+def keep(tx: Tx, dossier: Dossier, calendars: Calendars, new: bool = False) -> None:
     """Make the table say what a dossier owes now; belongs to every change of a dossier, after it is saved and before it
-    is announced."""
-    keep_many(tx, [dossier], calendars)
+    is announced. A `new` one owed nothing before."""
+    keep_many(tx, [dossier], calendars, new=new)
 
 
 def keep_many(
-    tx: Tx, dossiers: Sequence[Dossier], calendars: Calendars, made_at: datetime.datetime | None = None
+    tx: Tx,
+    dossiers: Sequence[Dossier],
+    calendars: Calendars,
+    made_at: datetime.datetime | None = None,
+    new: bool = False,
 ) -> None:
     """The same for many. `made_at` is since when a new date stands (default: the dossier's last act)."""
     warn_days = watch().warn_days
     owed = [(each, promise) for each in dossiers for promise in promises(each, calendars, warn_days)]
+    if new and not owed:
+        return
     tx.exec_driver_sql(
         KEEP,
         {
