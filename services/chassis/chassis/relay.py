@@ -139,7 +139,7 @@ class Relay:
             if time.monotonic() >= housekeeping:
                 housekeeping = time.monotonic() + 1.0
                 self._keep_house(session, connection)
-            if moved < self.settings.window:
+            if not moved:  # after a window there is often more already, and waiting would be all of its delay
                 self.stopping.wait(self.settings.poll_s)
 
     def _move_one_window(self, session: Tx, publisher: Publisher) -> int:
