@@ -29,7 +29,7 @@ AIM = 20.0
 
 def measure(options: argparse.Namespace) -> None:
     """Post, then import, with one process each way."""
-    stack = Stack.chosen(os.environ.get("BENCH_STATE") or ".run/bench", int(os.environ.get("BENCH_PORT_BASE") or 28400))
+    stack = Stack.chosen(os.environ.get("BENCH_STATE") or ".run/bench", int(os.environ.get("BENCH_PORT_BASE") or 30400))
     subprocess.run(
         [sys.executable, "-m", "infra.local", "servers", "up"],
         cwd=ROOT, check=True, stdout=subprocess.DEVNULL,

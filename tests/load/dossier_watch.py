@@ -64,7 +64,7 @@ WHERE p.code = chosen.code AND p.kind = 'overdue'
 
 def measure(options: argparse.Namespace) -> None:
     """Make the rows, then measure one after the other."""
-    stack = Stack.chosen(os.environ.get("BENCH_STATE") or ".run/bench", int(os.environ.get("BENCH_PORT_BASE") or 28400))
+    stack = Stack.chosen(os.environ.get("BENCH_STATE") or ".run/bench", int(os.environ.get("BENCH_PORT_BASE") or 30400))
     subprocess.run(
         [sys.executable, "-m", "infra.local", "servers", "up"],
         cwd=ROOT, check=True, stdout=subprocess.DEVNULL,
