@@ -17,6 +17,7 @@ hands ports out to anybody's outgoing connections.
 
 IOC_SERVERS=docker|packages       forces where PostgreSQL and RabbitMQ come from
 IOC_PROCESSES=dossier,notify-web  limits which service processes `up` starts, like --only
+IOC_PROVINCE=0                    dossiers that a simulated province files an hour (default 20); 0: none, the stack stands still
 IOC_BROKER_METRICS=1              gives the private RabbitMQ its Prometheus page, on PORT_BASE + 75
 LOG_LEVEL, LOG_FORMAT             go to every service process (default info and console)
 OTEL_EXPORTER_OTLP_ENDPOINT       goes to every service process

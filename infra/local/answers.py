@@ -9,11 +9,11 @@ import time
 import urllib.parse
 
 from infra.local import processes, readiness, servers
-from infra.local.accounts import ACCOUNTS, CLI_CLIENT
+from infra.local.accounts import ACCOUNTS, CLI_CLIENT, DEMO
 from infra.local.postgres import SUPERUSER
 from infra.local.progress import Refused
 from infra.local.rabbitmq import DEVELOPER
-from infra.local.stack import DEFAULT_PORT_BASE, DEFAULT_STATE, HOST, ROOT, SERVICES, Stack
+from infra.local.stack import DEFAULT_PORT_BASE, DEFAULT_STATE, HOST, OFFSETS, ROOT, SERVICES, Stack
 from infra.local.supervision import Supervisor
 
 # The dossier that the README files as well; 2.000488 is a procedure of the seeded province.
@@ -48,8 +48,8 @@ def _row(stack: Stack, process: dict) -> dict:
     name = process["name"]
     row = processes.named(name)
     running = process["statename"] == "RUNNING"
-    port = stack.port_base + row.offset if row else stack.port(name)
-    address = f"http://{HOST}:{port}/readyz" if row or name in ("mailbox", "oidc") else None
+    port = stack.port_base + row.offset if row else stack.port(name) if name in OFFSETS else None
+    address = f"http://{HOST}:{port}/readyz" if row or name in ("mailbox", "oidc", "portal") else None
     return {
         "name": name,
         "state": process["statename"].lower(),
@@ -74,8 +74,13 @@ def addresses(stack: Stack, only: str | None) -> None:
     for service in SERVICES:
         if service in there:
             print(f"  {service:<10} {processes.address(stack, service)}")
+    if "ipcam" in there:
+        print(
+            f"  {'cameras':<10} {stack.url('cameras-control')}/cameras   simulated; what they can be made to do: /faults"
+        )
     print(f"  {'mailbox':<10} {stack.url('mailbox')}   every e-mail that the stack sends ends here")
-    print(f"  {'oidc':<10} {stack.url('oidc')}   accounts {', '.join(ACCOUNTS)}; password {_password(stack)}")
+    print(f"  {'oidc':<10} {stack.url('oidc')}   accounts {', '.join(DEMO)}; password {_password(stack)}")
+    print(f"  {'portal':<10} {stack.url('portal')}   the simulated national portal and what it holds")
     print(f"  {'servers':<10} PostgreSQL {HOST}:{stack.port('postgresql')}, RabbitMQ {HOST}:{stack.port('rabbitmq')}")
     if "dossier" in there:
         print(TRY.format(token=command, dossier=processes.address(stack, "dossier")))
@@ -122,6 +127,7 @@ def developer_environment(stack: Stack) -> dict[str, str]:
     urls = {f"{service.upper()}_URL": processes.address(stack, service) for service in SERVICES}
     return urls | {
         "MAILBOX_URL": stack.url("mailbox"),
+        "PORTAL_URL": stack.url("portal"),
         "SMTP_HOST": HOST,
         "SMTP_PORT": str(stack.port("smtp")),
         "OIDC_ISSUER": stack.url("oidc"),

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Iterable
 
-from infra.local import docker, folders, migrations, processes, readiness, seed, servers
+from infra.local import cameras, docker, folders, migrations, processes, province, readiness, seed, servers
 from infra.local.ports import refuse_taken
 from infra.local.progress import Refused, step
 from infra.local.stack import SERVICES, Stack
@@ -26,12 +26,15 @@ def up(stack: Stack, only: str | None) -> None:
         migrations.up(stack, dict.fromkeys(row.service for row in chosen))
         if any(row.service == "dossier" for row in chosen):
             seed.up(stack)
+        if any(row.service == "ipcam" for row in chosen):
+            cameras.up(stack, supervisor)
         servers.wait_for_rabbitmq(stack, supervisor)
         for program in desk:
             with step(program.name) as current:
                 readiness.wait(stack, supervisor, [program])
                 current.outcome = stack.url(program.name)
         _start_services(stack, supervisor, [(row, rows[row.name]) for row in chosen])
+        province.up(stack, supervisor, only)
 
 
 def _configure(
@@ -47,7 +50,9 @@ def _configure(
     rows = {row.name: processes.program(stack, row) for row in processes.wanted(",".join(SERVICES))}
     starting = [*server_programs, *(desk if desk_too else []), *(rows[name] for name in chosen)]
     refuse_taken(starting, supervisor.running())
-    stopped = supervisor.configure([*server_programs, *desk, *rows.values()])
+    stopped = supervisor.configure(
+        [*server_programs, *desk, cameras.program(stack), *rows.values(), province.program(stack)]
+    )
     supervisor.start(stopped)
     return server_programs, desk, rows
 
@@ -90,12 +95,13 @@ def down(stack: Stack) -> None:
     with stack.locked():
         supervisor = Supervisor(stack)
         running = supervisor.running()
+        supervisor.stop({province.NAME} & running)
         rows = {row.name for row in processes.PROCESSES} & running
         if rows:
             with step("services") as current:
                 supervisor.stop(rows)
                 current.outcome = "stopped"
-        supervisor.stop({"mailbox", "oidc"} & running)
+        supervisor.stop({"mailbox", "oidc", "portal"} & running)
         _stop_servers(stack, supervisor)
         supervisor.shutdown()
 

@@ -25,7 +25,8 @@ def local(stack: Stack, *words: str) -> str:
     """Run one command of the local stack; its output, or a failed test with what it complained about."""
     command = [sys.executable, "-W", "ignore", "-m", "infra.local", *words]
     command += ["--state", str(stack.state), "--port-base", str(stack.port_base)]
-    result = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    still = os.environ | {"IOC_PROVINCE": os.environ.get("IOC_PROVINCE", "0")}  # nobody files besides the test
+    result = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=still)
     if result.returncode:
         pytest.fail(f"{' '.join(words)}: {result.stderr}", pytrace=False)
     return result.stdout

@@ -29,11 +29,16 @@ class Process:
         return f"{self.service}-{self.job}"
 
 
+LIVE_OFFSET = 5
+SERVES = ("web", "live")
+"""The jobs that listen on an HTTP port of their own; all others have a probe port."""
+
 PROCESSES = (
     Process("dossier", "web", 1),
     Process("dossier", "relay", 101),
     Process("dossier", "worker", 102),
     Process("dossier", "scheduler", 114),
+    Process("dossier", "portal", 116),
     Process("notify", "web", 2),
     Process("notify", "relay", 103),
     Process("notify", "worker", 104),
@@ -43,7 +48,8 @@ PROCESSES = (
     Process("stats", "worker", 107),
     Process("ipcam", "web", 4),
     Process("ipcam", "relay", 108),
-    Process("ipcam", "prober", 110),
+    Process("ipcam", "watcher", 110),
+    Process("ipcam", "live", LIVE_OFFSET),
 )
 
 
@@ -82,10 +88,16 @@ def environment(stack: Stack, service: str) -> dict[str, str]:
         variables |= {
             "DOSSIER_LOOKUP_KEY": stack.passwords.of("dossier", "lookup"),
             "DOSSIER_FILES_FOLDER": str(stack.state / "files" / "dossier"),
+            "PORTAL_URL": stack.url("portal"),
         }
     if service == "ipcam":
         key = stack.passwords.of("ipcam", "credentials")  # 32 hexadecimal digits are the 32 bytes of a Fernet key
-        variables["CAMERA_CREDENTIALS_KEY"] = base64.urlsafe_b64encode(key.encode()).decode()
+        variables |= {
+            "CAMERA_CREDENTIALS_KEY": base64.urlsafe_b64encode(key.encode()).decode(),
+            "CAMERA_FILES_FOLDER": str(stack.state / "files" / "ipcam"),
+            "LIVE_KEY": stack.passwords.of("ipcam", "live"),
+            "LIVE_URL": f"http://{HOST}:{stack.port_base + LIVE_OFFSET}",
+        }
     return variables
 
 
@@ -99,9 +111,16 @@ def process_environment(stack: Stack, process: Process) -> dict[str, str]:
     """The environment of one process, with the port that it listens on."""
     port = str(stack.port_base + process.offset)
     listens = (
-        {"HTTP_HOST": HOST, "HTTP_PORT": port} if process.job == "web" else {"PROBE_HOST": HOST, "PROBE_PORT": port}
+        {"HTTP_HOST": HOST, "HTTP_PORT": port} if process.job in SERVES else {"PROBE_HOST": HOST, "PROBE_PORT": port}
     )
-    return environment(stack, process.service) | listens | dict(process.extra)
+    account = portal_account(stack) if process.name == "dossier-portal" else {}
+    return environment(stack, process.service) | listens | account | dict(process.extra)
+
+
+def portal_account(stack: Stack) -> dict[str, str]:
+    """What the national portal's adapter logs in with; no other process is given it."""
+    password = stack.passwords.of("portal", "adapter")
+    return {"PORTAL_USERNAME": "ioc-son-la", "PORTAL_PASSWORD": password, "PORTAL_AGENCY": "H52"}
 
 
 def named(name: str) -> Process | None:
@@ -133,7 +152,7 @@ def program(stack: Stack, process: Process) -> Program:
 
 
 def desk_programs(stack: Stack) -> list[Program]:
-    """The local mailbox and the local OIDC provider."""
+    """The local mailbox, the local OIDC provider and the simulated national portal."""
     mailbox = {
         "MAILBOX_FOLDER": str(stack.state / "mailbox"),
         "SMTP_PORT": str(stack.port("smtp")),
@@ -146,18 +165,27 @@ def desk_programs(stack: Stack) -> list[Program]:
         "OIDC_KEY_FILE": str(stack.state / "oidc-key.json"),
         "HTTP_PORT": str(stack.port("oidc")),
     }
+    portal = {
+        "PORTAL_FILE": str(stack.state / "portal.sqlite"),
+        "HTTP_PORT": str(stack.port("portal")),
+        **portal_account(stack),
+    }
     return [
         _desk(stack, "mailbox", mailbox, (stack.port("smtp"), stack.port("mailbox"))),
         _desk(stack, "oidc", oidc, (stack.port("oidc"),)),
+        _desk(stack, "portal", portal, (stack.port("portal"),), "infra.simulators"),
     ]
 
 
-def _desk(stack: Stack, name: str, variables: dict[str, str], ports: tuple[int, ...]) -> Program:
+def _desk(
+    stack: Stack, name: str, variables: dict[str, str], ports: tuple[int, ...], package: str = "infra.local"
+) -> Program:
+    source = _tree_digest(ROOT / "infra" / "local") + _tree_digest(ROOT / "infra" / "simulators" / name)
     return Program(
         name=name,
-        command=(str(PYTHON), "-m", f"infra.local.{name}"),
+        command=(str(PYTHON), "-m", f"{package}.{name}"),
         folder=ROOT,
-        environment=variables | {"IOC_SOURCE": _tree_digest(ROOT / "infra" / "local")},
+        environment=variables | {"IOC_SOURCE": source},
         priority=100,
         stop_seconds=10,
         ports=ports,

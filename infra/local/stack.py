@@ -29,6 +29,9 @@ OFFSETS = {
     "smtp": 25,
     "mailbox": 80,
     "oidc": 90,
+    "cameras": 54,
+    "cameras-control": 55,
+    "portal": 95,
 }
 """Ports of what is not a service; the services' ports stand in the table of processes (processes.py)."""
 

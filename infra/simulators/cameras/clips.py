@@ -119,6 +119,7 @@ def make(clip: Clip, folder: Path) -> Path:
 def main() -> None:
     """`python -m infra.simulators.cameras.clips FOLDER FILE_NAME…` makes the named clips (the server asks for them when needed)."""
     cv2.setNumThreads(1)
+    os.nice(10)  # a minute of drawing must not slow down what starts beside it
     for name in sys.argv[2:]:
         make(Clip.from_file_name(name), Path(sys.argv[1]))
 

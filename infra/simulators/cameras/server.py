@@ -248,7 +248,7 @@ class Cameras:
         if camera and camera.fault == "half-open":
             _deafen(client)
         if camera and camera.fault == "drop":
-            GLib.idle_add(lambda: client.close() and False)
+            GLib.idle_add(_hang_up, client)
             return GstRtsp.RTSPStatusCode.SERVICE_UNAVAILABLE
         return GstRtsp.RTSPStatusCode.OK
 
@@ -279,7 +279,7 @@ class Cameras:
                     _deafen(client)
             elif fault in ("drop", "wrong-password") or was == "half-open":
                 for client in self._of(camera):
-                    GLib.idle_add(lambda gone=client: gone.close() and False)
+                    GLib.idle_add(_hang_up, client)
         return camera
 
     def start(self) -> None:
@@ -300,6 +300,15 @@ class Cameras:
                 time.sleep(wait)
             self.feeds[index].tick()
             heapq.heapreplace(due, (max(at, time.monotonic() - 1.0) + 1 / FPS[self.feeds[index].stream], index))
+
+
+def _hang_up(client: Any) -> bool:
+    """Ends the client's TCP connection and lets the server find that out: its own `close` leaves a source that spins for ever."""
+    connection = client.get_connection()
+    read_socket = connection.get_read_socket() if connection else None
+    if read_socket is not None and not read_socket.is_closed():
+        read_socket.shutdown(True, True)
+    return False
 
 
 def _deafen(client: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from ipcam.domain.share import PictureShare, ShareState
 from ipcam.media import Grey, KeyPicture, decode, grey
@@ -20,6 +20,7 @@ class Keys(Protocol):
 
 class Analyst:
     """Calls `look(camera_id, small grey picture or None, key picture)` about every `every_s` for each camera; None: the bytes are no picture.
+    `show` is given the decoded frame before that.
     When the budget is spent cameras wait longer, all alike, and `state` says so."""
 
     def __init__(
@@ -28,8 +29,9 @@ class Analyst:
         look: Callable[[str, Grey | None, KeyPicture], None],
         every_s: float = 10.0,
         budget_cores: float = 0.5,
+        show: Callable[[str, Any, KeyPicture], None] = lambda camera_id, frame, key: None,
     ) -> None:
-        self._keys, self._look = keys, look
+        self._keys, self._look, self._show = keys, look, show
         self._share = PictureShare(every_s, budget_cores)
         self._seen: dict[str, float] = {}
         self._lock = threading.Lock()
@@ -86,4 +88,6 @@ class Analyst:
         frame = decode(key)
         if frame is None:
             self.failures += 1
+        else:
+            self._show(camera_id, frame, key)
         self._look(camera_id, None if frame is None else grey(frame), key)

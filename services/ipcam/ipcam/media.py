@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import av
@@ -24,6 +28,8 @@ CODECS = {"h264": "h264", "hevc": "h265"}
 SMALL = (320, 180)
 #: Most cameras send luminance as 16 to 235: black at 16 and white at 235 become 0 and 255.
 _STUDIO = np.clip((np.arange(256) - 16) * 255 / 219 + 0.5, 0, 255).astype(np.uint8)
+
+_START_CODE = re.compile(rb"\x00?\x00\x00\x01")
 
 # PyAV subclasses Python's own errors where there is one; the others are named by FFmpeg. The first match counts.
 _REASONS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
@@ -144,3 +150,101 @@ def jpeg(frame: Any, quality: int = 85) -> bytes:
     if not done:
         raise ValueError("the picture cannot be written as JPEG")
     return bytes(data)
+
+
+def small_jpeg(frame: Any, size: tuple[int, int] = SMALL, quality: int = 70) -> bytes:
+    """The frame in colour, scaled down to fit into `size`, as a JPEG file (about 10 KB)."""
+    scale = min(size[0] / frame.width, size[1] / frame.height, 1.0)
+    fit = (max(2, int(frame.width * scale) // 2 * 2), max(2, int(frame.height * scale) // 2 * 2))
+    small = frame.reformat(width=fit[0], height=fit[1], format="bgr24")
+    return jpeg(small, quality)
+
+
+@dataclass(frozen=True)
+class Head:
+    """What must be known of a stream before its first packet, as the head of an MP4 file; it outlives the stream."""
+
+    described: bytes
+    tick: Fraction
+
+
+def head_of(stream: Any) -> Head:
+    """The head of a stream that is open. Raises CameraUnavailable where the camera does not say enough of it."""
+    out = io.BytesIO()
+    options = {"movflags": "empty_moov+default_base_moof+frag_keyframe"}
+    try:
+        with av.open(out, "w", format="mp4", options=options) as container:
+            container.add_stream_from_template(stream)
+            container.start_encoding()
+            return Head(out.getvalue(), stream.time_base)
+    except (av.error.FFmpegError, OSError, ValueError):
+        raise CameraUnavailable("unsupported_codec") from None
+
+
+def mux_mp4(head: Head, packets: Sequence[tuple[bytes, int | None, int | None, bool]], file: Path) -> None:
+    """Writes packets (data, dts, pts, key; the first is a key) into an MP4 file, without decoding."""
+    with (
+        av.open(io.BytesIO(head.described)) as described,
+        av.open(str(file), "w", format="mp4", options={"movflags": "faststart"}) as container,
+    ):
+        stream = container.add_stream_from_template(described.streams.video[0])
+        zero = next((t for _, dts, pts, _ in packets for t in (dts, pts) if t is not None), 0)
+        last = -1
+        for data, dts, pts, key in packets:
+            packet = av.Packet(_measured(data))
+            packet.stream, packet.time_base, packet.is_keyframe = stream, head.tick, key
+            # A camera's time may stand still, be missing or go back; a file's may not.
+            last = max(last + 1, (dts if dts is not None else pts if pts is not None else last + 1 + zero) - zero)
+            packet.dts, packet.pts = last, max(last, (pts if pts is not None else last + zero) - zero)
+            container.mux(packet)
+
+
+def remux_hls(container: Any, stream: Any, folder: Path, segment_s: float, alive: Callable[[], bool]) -> None:
+    """Writes the stream into `folder` as a growing HLS playlist (`live.m3u8`, fragmented MP4) without decoding, while `alive()`.
+    The first segments may be cut before a key frame, so that the first picture need not wait for the second key frame.
+    Raises CameraUnavailable when nothing comes."""
+    options = {
+        "hls_time": str(segment_s),
+        "hls_list_size": "8",
+        "hls_segment_type": "fmp4",
+        "hls_flags": "delete_segments+split_by_time+omit_endlist+temp_file",
+        "hls_segment_filename": str(folder / "s%05d.m4s"),
+        "hls_fmp4_init_filename": "init.mp4",
+    }
+    with av.open(str(folder / "live.m3u8"), "w", format="hls", options=options) as out:
+        target, last = out.add_stream_from_template(stream), -1
+        for packet, dts, ahead in _timed(container, stream, alive):
+            last = max(last + 1, dts)
+            packet.dts, packet.pts, packet.stream = last, last + ahead, target
+            out.mux(packet)
+
+
+def _timed(container: Any, stream: Any, alive: Callable[[], bool]) -> Iterator[tuple[Any, int, int]]:
+    """Packets from the first key frame on, with their time from 0 and how far the picture is shown after it. FFmpeg gives the first packets of
+    an RTSP stream no time; to wait for the next key frame instead would cost the viewer seconds."""
+    rate = stream.average_rate or stream.guessed_rate or 25
+    step, timeless, zero, last = int(1 / (rate * stream.time_base)), list[Any](), None, 0
+    for packet in container.demux(stream):
+        if not alive() or not packet.size:
+            return
+        stamp = packet.dts if packet.dts is not None else packet.pts
+        if zero is None and stamp is None:
+            if timeless or packet.is_keyframe:
+                timeless.append(packet)
+            continue
+        if zero is None:
+            if not (timeless or packet.is_keyframe):
+                continue
+            zero = stamp - step * len(timeless)
+            for index, early in enumerate(timeless):
+                yield early, index * step, 0
+        last = last + step if stamp is None else stamp - zero
+        yield packet, last, max(0, packet.pts - stamp) if stamp is not None and packet.pts is not None else 0
+
+
+def _measured(data: bytes) -> bytes:
+    """A packet as MP4 has it: RTSP's units are told apart by start codes (H.264 and H.265, annex B), a file's by their lengths."""
+    if not data.startswith((b"\x00\x00\x01", b"\x00\x00\x00\x01")):
+        return data
+    units = _START_CODE.split(data)[1:]
+    return b"".join(len(unit).to_bytes(4, "big") + unit for unit in units if unit)

@@ -11,17 +11,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ipcam.domain.motion import Polygon, check_areas
 from ipcam.domain.share import MotionShare
 from ipcam.media import Grey, decoded, grey
 
 #: Motion is looked for in a picture half the size of the one for faults, which halves the noise and quarters the memory.
 TINY = (160, 90)
-Polygon = Sequence[tuple[float, float]]
 WHOLE: Polygon = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
-
-
-class AreaRefused(ValueError):
-    """The polygon cannot be used; the message names the field and the rule."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +34,11 @@ class MotionFinder:
     def __init__(
         self, areas: Mapping[str, Polygon] | None = None, masks: Sequence[Polygon] = (), settle_looks: int = 10
     ) -> None:
+        check_areas(areas or {}, masks)
         hidden = np.zeros((TINY[1], TINY[0]), bool)
-        for index, polygon in enumerate(masks):
-            hidden |= _region(polygon, f"masks.{index}")
-        self._areas = {
-            name: _region(polygon, f"areas.{name}") & ~hidden for name, polygon in (areas or {"all": WHOLE}).items()
-        }
+        for polygon in masks:
+            hidden |= _region(polygon)
+        self._areas = {name: _region(polygon) & ~hidden for name, polygon in (areas or {"all": WHOLE}).items()}
         self._kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
         self._settle_looks = settle_looks
         self._background: Any = None
@@ -117,12 +112,8 @@ class MotionSink:
         self._context = None
 
 
-def _region(polygon: Polygon, field: str) -> NDArray[np.bool_]:
-    """The polygon (corners from 0 to 1, right and down) as a mask of TINY size. Raises AreaRefused."""
-    if len(polygon) < 3:
-        raise AreaRefused(f"{field}: a polygon needs at least three corners")
-    if any(not (0 <= x <= 1 and 0 <= y <= 1) for x, y in polygon):
-        raise AreaRefused(f"{field}: corners are shares of width and height, from 0 to 1")
+def _region(polygon: Polygon) -> NDArray[np.bool_]:
+    """The polygon (corners from 0 to 1, right and down) as a mask of TINY size."""
     mask = np.zeros((TINY[1], TINY[0]), np.uint8)
     corners = np.array([(x * (TINY[0] - 1), y * (TINY[1] - 1)) for x, y in polygon])
     cv2.fillPoly(mask, [np.rint(corners).astype(np.int32)], 1)

@@ -18,13 +18,15 @@ from ipcam.media import CODECS, CameraUnavailable, KeyPicture, opened, video_of
 @dataclass(frozen=True)
 class Reading:
     """How a reader behaves. A connection on which nothing comes is given up after `silent_s`, one with sound only after `sound_only_s`;
-    the meter tells both as soon as the picture is missing."""
+    the meter tells both as soon as the picture is missing. After a refused password it waits `refused_s`: cameras lock an account after five
+    refusals in half a minute (QĐ 724/QĐ-BTTTT 2024), and then they would not know us even with the right one."""
 
     open_timeout_s: float = 5.0
     silent_s: float = 6.0
     sound_only_s: float = 30.0
     backoff_first_s: float = 0.5
     backoff_most_s: float = 20.0
+    refused_s: float = 20.0
     audio: bool = True
 
 
@@ -109,6 +111,8 @@ class CameraReader:
                 self._meter.lost(time.monotonic(), reason)
             brought = self._meter.packets - before
             pause_s = self._how.backoff_first_s if brought > 50 else pause_s
+            if reason == "wrong_password":
+                pause_s = max(pause_s, self._how.refused_s)
             # Full jitter: after a power cut hundreds of cameras come back at once, and must not be asked at once.
             self._stopping.wait(random.uniform(pause_s / 2, pause_s))
             pause_s = min(self._how.backoff_most_s, pause_s * 2)

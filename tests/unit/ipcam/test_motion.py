@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from ipcam.domain.motion import MotionEnded, MotionStarted, MotionState, follow
+from ipcam.domain.motion import AreaRefused, MotionEnded, MotionStarted, MotionState, follow
 from ipcam.media import Grey
-from ipcam.motion import AreaRefused, MotionFinder
+from ipcam.motion import MotionFinder
 
 START = datetime(2021, 6, 1, 8, 0, tzinfo=UTC)
 RNG = np.random.default_rng(7)

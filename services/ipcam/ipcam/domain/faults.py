@@ -19,6 +19,7 @@ class Fault(StrEnum):
     LOW_CONTRAST = "low_contrast"
     NOISY = "noisy"
     CLOCK_DRIFT = "clock_drift"
+    TAMPERED = "tampered"
 
 
 LABELS = {
@@ -31,6 +32,7 @@ LABELS = {
     Fault.LOW_CONTRAST: "Hình mất tương phản",
     Fault.NOISY: "Hình nhiễu",
     Fault.CLOCK_DRIFT: "Lệch đồng hồ",
+    Fault.TAMPERED: "Camera tự báo bị che hoặc xoay",
 }
 
 

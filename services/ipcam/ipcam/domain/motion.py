@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+Polygon = Sequence[Sequence[float]]
+
+
+class AreaRefused(ValueError):
+    """The polygon cannot be used; the message names the field and the rule."""
+
+
+def check_areas(areas: Mapping[str, Polygon], masks: Sequence[Polygon]) -> None:
+    """Polygons with at least three corners, each a share of width and height. Raises AreaRefused."""
+    named = {f"areas.{name}": polygon for name, polygon in areas.items()}
+    named |= {f"masks.{index}": polygon for index, polygon in enumerate(masks)}
+    for field, polygon in named.items():
+        if len(polygon) < 3:
+            raise AreaRefused(f"{field}: a polygon needs at least three corners")
+        if any(not (0 <= x <= 1 and 0 <= y <= 1) for x, y in polygon):
+            raise AreaRefused(f"{field}: corners are shares of width and height, from 0 to 1")
 
 
 @dataclass(frozen=True)
