@@ -13,6 +13,7 @@ NAME    ?=
 T       ?= $(wildcard tests/unit tests/contract tests/integration tests/e2e)
 SECONDS ?= 60
 SEED    ?= 1
+B       ?= backbone dossier_import dossier_watch dossier_read cameras pictures
 CHECKED  = $(wildcard services infra tests)
 
 .DEFAULT_GOAL := help
@@ -62,9 +63,13 @@ test-e2e: venv  ## the whole platform from outside
 chaos: venv  ## load with random faults (SECONDS=60 SEED=1); fails when anything is lost or doubled
 	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED)
 
-bench:  ## the platform beside its peers, interleaved
+bench:  ## the platform beside its peers, interleaved (B=dossier_read: only that part)
 	@$(LOCAL) venv --with bench
-	@$(BIN)/python -m tests.load
+	@set -e; for part in $(B); do \
+	  echo "=== $$part"; \
+	  module=tests.load.$$part; [ $$part != backbone ] || module=tests.load; \
+	  $(BIN)/python -m $$module; \
+	done
 
 ##@ Write
 venv:  ## .venv from infra/requirements; nothing to do when they have not changed
