@@ -17,7 +17,7 @@ from chassis.settings import BrokerSettings
 AWAY: tuple[type[Exception], ...] = (OSError, amqp.exceptions.ConnectionError, amqp.exceptions.ChannelError)
 """What a lost, silent or refusing broker raises."""
 
-READ_AHEAD_BYTES = 16_384  # more would be copied again and again: py-amqp cuts each frame off the front
+READ_AHEAD_BYTES = 4_096  # more would be copied again and again: py-amqp cuts each frame off the front
 WRITE_BYTES = 65_536
 
 
