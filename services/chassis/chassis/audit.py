@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chassis import context
-from chassis.database import Database, Tx
+from chassis.database import Database, Writer
 
 # NĐ 85/2016 level 3 (TCVN 11930:2017): log-ins, errors, changes and access to important data are recorded and kept.
 RECORD = """
@@ -55,13 +55,13 @@ class Verdict:
     broken: str | None = None
 
 
-def record(tx: Tx, action: str, object: str, before: Any = None, after: Any = None, result: str = "ok") -> None:
+def record(tx: Writer, action: str, object: str, before: Any = None, after: Any = None, result: str = "ok") -> None:
     """Audit a change in its own transaction. States are kept as hashes only: the log must not become a second copy."""
     hashes = {"before_hash": _hash(before), "after_hash": _hash(after)}
     tx.exec_driver_sql(RECORD, _act(action, result) | hashes | {"object": object})
 
 
-def record_many(tx: Tx, action: str, changes: Sequence[tuple[str, Any, Any]]) -> None:
+def record_many(tx: Writer, action: str, changes: Sequence[tuple[str, Any, Any]]) -> None:
     """Audit the same act on many objects, each given as (object, before, after), in one statement."""
     columns = {
         "objects": [name for name, _, _ in changes],

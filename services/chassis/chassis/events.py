@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import marshmallow
 
 from chassis.context import CORRELATION
-from chassis.storable import is_storable, unstorable
+from chassis.storable import is_storable, may_be_unstorable, unstorable
 
 PREFIX = "cloudEvents:"  # AMQP protocol binding for CloudEvents 1.0, section 3.1
 CONTENT_TYPE = "application/json"
@@ -80,9 +80,10 @@ def encode(fact: type[Fact], data: Mapping[str, Any]) -> str:
         raise marshmallow.ValidationError({name: ["not in the contract of " + fact.type] for name in unknown})
     dumped = schema.dump(data)
     schema.load(dumped)
-    if places := unstorable(dumped):
+    text = json.dumps(dumped, ensure_ascii=False, separators=(",", ":"))
+    if may_be_unstorable(text.encode("utf-8", "surrogatepass")) and (places := unstorable(dumped)):
         raise marshmallow.ValidationError({place: ["has a character that is no text"] for place in places})
-    return json.dumps(dumped, ensure_ascii=False, separators=(",", ":"))
+    return text
 
 
 class Undecodable(ValueError):
@@ -186,7 +187,7 @@ def load_data(reader: type[Fact], message: Message) -> dict[str, Any]:
     try:
         text = message.body.decode()  # strictly UTF-8: json.loads would guess, and let surrogates pass
         data = json.loads(text)
-        if "\\u" in text and (places := unstorable(data)):
+        if may_be_unstorable(message.body) and (places := unstorable(data)):
             raise ValueError(f"{places[0]} has a character that is no text")
         loaded: dict[str, Any] = schema_of(reader).load(data)
     except Exception as error:  # whatever a schema raises: what it cannot load no attempt will load

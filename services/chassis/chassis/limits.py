@@ -49,9 +49,8 @@ class Limits:
 
     def exhausted(self, bucket: str, per_minute: int) -> bool:
         """True when less than one token is left, without taking any."""
-        with self.database.transaction() as tx:
-            left = tx.exec_driver_sql(LEFT, {"bucket": bucket, "per_second": per_minute / 60}).scalar()
-        return left is not None and float(left) < 1
+        left = self.database.at_once(LEFT, {"bucket": bucket, "per_second": per_minute / 60})
+        return left is not None and float(left[0]) < 1
 
     def _keep(self, bucket: str, tokens: int) -> None:
         if len(self.leased) > 10_000:
@@ -60,6 +59,4 @@ class Limits:
 
     def _take(self, bucket: str, per_minute: int, wanted: int) -> bool:
         values = {"bucket": bucket, "size": per_minute, "wanted": wanted, "per_second": per_minute / 60}
-        with self.database.transaction() as tx:
-            tx.exec_driver_sql("SET LOCAL synchronous_commit = off")
-            return tx.exec_driver_sql(TAKE, values).first() is not None
+        return self.database.at_once(TAKE, values) is not None

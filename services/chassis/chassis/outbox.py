@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chassis import context
-from chassis.database import Tx
+from chassis.database import Writer
 from chassis.events import Command, Fact, encode
 
 # The upsert locks the subject's counter until commit: numbers have no gaps, and the outbox ids of one subject, drawn
@@ -52,7 +52,7 @@ FROM fresh JOIN counter USING (exchange, subject) ORDER BY place
 
 
 def announce(
-    tx: Tx, fact: type[Fact], subject: str, data: Mapping[str, Any], at: datetime.datetime | None = None
+    tx: Writer, fact: type[Fact], subject: str, data: Mapping[str, Any], at: datetime.datetime | None = None
 ) -> str:
     """Write one event (or command) about `subject` into the outbox, and return its id.
 
@@ -63,7 +63,7 @@ def announce(
     return str(row["event_id"])
 
 
-def announce_many(tx: Tx, entries: Sequence[Mapping[str, Any]]) -> None:
+def announce_many(tx: Writer, entries: Sequence[Mapping[str, Any]]) -> None:
     """Write many events and commands, made by `entry`, in one statement and in the order given."""
     if entries:
         rows = [dict(row) | {"occurred_at": row["occurred_at"].isoformat()} for row in entries]

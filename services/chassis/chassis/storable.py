@@ -13,6 +13,15 @@ def is_storable(text: str) -> bool:
     return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
+def may_be_unstorable(text: bytes) -> bool:
+    """False where no string of this JSON text can be: it is UTF-8 and has no escapes, which alone bring such characters
+    in."""
+    try:
+        return "\\u" in text.decode()
+    except UnicodeDecodeError:
+        return True
+
+
 def unstorable(value: Any, place: str = "") -> Sequence[str]:
     """The places in a JSON value where a string, or the key of an object, cannot be kept."""
     if isinstance(value, str):

@@ -26,7 +26,7 @@ from chassis.context import Context, correlation_from, current
 from chassis.database import Database, is_away
 from chassis.problems import CONTENT_TYPE, Problem, ProblemSchema, field_errors
 from chassis.settings import AuthSettings, WebSettings
-from chassis.storable import unstorable
+from chassis.storable import may_be_unstorable, unstorable
 
 log = logs.get(__name__)
 
@@ -38,13 +38,14 @@ class StrictParser(FlaskParser):
 
     def load_json(self, req: Any, schema: Any) -> Any:
         """The JSON body; its strings hold no NUL and no lone surrogate."""
-        if req.get_data(cache=True) and not req.is_json:
+        body = req.get_data(cache=True)
+        if body and not req.is_json:
             raise Problem(415, "Unsupported media type", "The body must be application/json", code="media-type")
         try:
             loaded = super().load_json(req, schema)
         except (ValueError, RecursionError) as error:  # a number of 5,000 digits, arrays 10,000 deep
             raise Problem(400, "Bad request", "The body cannot be read", code="json") from error
-        for place in unstorable(loaded):
+        for place in unstorable(loaded) if may_be_unstorable(body) else ():
             raise Problem(422, "Unprocessable", errors=[{"field": place, "rule": "has a character that is no text"}])
         return loaded
 
@@ -53,6 +54,10 @@ class Blueprint(flask_smorest.Blueprint):
     """A group of views with the strict parser."""
 
     ARGUMENTS_PARSER = StrictParser()
+
+    def arguments(self, schema: Any, **options: Any) -> Any:
+        """As flask-smorest's, with one instance of the schema for all requests: to build one costs as much as to use it."""
+        return super().arguments(schema() if isinstance(schema, type) else schema, **options)
 
 
 class Api(flask_smorest.Api):

@@ -35,7 +35,7 @@ class Load:
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
         self._thread.join()
-        self._database.engine.dispose()
+        self._database.close()
         if self._error:
             raise self._error
 

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy
 
 from chassis import audit, context
+from chassis.database import database_of, together
 from chassis.events import Message
 from chassis.inbox import Handler, Inbox
 from chassis.settings import WorkerSettings
@@ -267,3 +268,32 @@ def test_a_worker_that_starts_later_with_another_setting_keeps_to_the_watermark(
     later.prune(NOW)
     later.settle([message(world, NOW - datetime.timedelta(days=60))])
     assert len(handled) == 1, "the watermark never moves back"
+
+
+def test_what_is_written_together_is_in_order_and_one_statement(live_database: World) -> None:
+    statements: list[str] = []
+    with live_database.database.transaction() as tx:
+        tx.exec_driver_sql("CREATE TEMP TABLE noted (id serial, text text) ON COMMIT DROP")
+        sqlalchemy.event.listen(tx, "before_cursor_execute", lambda _c, _cursor, text, *_: statements.append(text))
+        with together(tx) as writer:
+            for text in ("100% %(text)s; của", "sau"):
+                writer.exec_driver_sql("INSERT INTO noted (text) VALUES (%(text)s)", {"text": text})
+        assert len(statements) == 1
+        kept = tx.exec_driver_sql("SELECT text FROM noted ORDER BY id").scalars().all()
+    assert kept == ["100% %(text)s; của", "sau"]
+
+
+def test_where_one_of_them_fails_none_is_written(live_database: World) -> None:
+    with pytest.raises(sqlalchemy.exc.DBAPIError), live_database.database.transaction() as tx, together(tx) as writer:
+        audit.record(writer, "together", "object/1")
+        writer.exec_driver_sql("SELECT 1 / %(zero)s", {"zero": 0})
+    assert live_database.sql("SELECT 1 FROM audit_entry WHERE action = 'together'") == []
+
+
+def test_what_is_done_at_once_stays_where_the_transaction_beside_it_fails(live_database: World) -> None:
+    put = "INSERT INTO rate_bucket (bucket, tokens, updated_at) VALUES (%(name)s, 1, now()) RETURNING bucket"
+    with pytest.raises(ZeroDivisionError), live_database.database.transaction() as tx:
+        assert database_of(tx).at_once(put, {"name": "beside"}) == ("beside",)
+        tx.exec_driver_sql(put, {"name": "within"})
+        raise ZeroDivisionError
+    assert live_database.sql("SELECT bucket FROM rate_bucket WHERE bucket IN ('beside', 'within')") == [("beside",)]

@@ -108,7 +108,7 @@ def test_a_database_that_restarts(town: Town) -> None:
     with Load(town.world, "database") as load:
         load.await_effects(20)
         local(town.world.stack, "restart", "postgresql")
-        town.world.database.engine.dispose()
+        town.world.database.close()
         load.await_growth(50)
         load.await_effects(20)
     town.assert_exact(load)

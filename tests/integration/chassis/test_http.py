@@ -86,11 +86,12 @@ def test_a_field_that_breaks_a_rule_is_named(client: Client, body: Any, field: s
         b'{"name": ',
         b"\xff\xfe",
         b'{"name": "\xff"}',
+        b'{"name": "\xed\xa0\x80"}',
         b'{"name": "a", "amount": ' + b"9" * 5000 + b"}",
         b"[" * 50_000,
         b"{'a': 1}",
     ],
-    ids=["cut", "bytes", "bad UTF-8", "endless number", "endless nesting", "no JSON"],
+    ids=["cut", "bytes", "bad UTF-8", "raw surrogate", "endless number", "endless nesting", "no JSON"],
 )
 def test_what_is_no_json_is_400(client: Client, body: bytes) -> None:
     problem(client.post("/v1/things", data=body, content_type="application/json"), 400)

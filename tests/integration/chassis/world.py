@@ -267,7 +267,7 @@ class World:
         for process in self.processes:
             if process.running:
                 process.kill()
-        self.database.engine.dispose()
+        self.database.close()
         wait_until(lambda: self._try_to_drop(), "dropping the database")
         with self.connection() as connection:
             channel = connection.channel()
