@@ -2,7 +2,7 @@
 
 from chassis.cli import main
 from chassis.service import Service
-from dossier.catalogue import catalogue
+from dossier.catalogue_load import catalogue
 from dossier.import_command import import_file
 from dossier.portal import portal
 from dossier.portal_catalogue import procedures

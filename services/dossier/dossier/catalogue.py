@@ -1,102 +1,50 @@
-"""Units, procedures and calendar overrides: the catalogue, loaded all or nothing, and looked up for the domain."""
+"""The catalogue as the rules need it: units, procedures and working calendars, remembered until it changes."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
-import json
-from pathlib import Path
-from typing import Any
+import functools
+import weakref
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
-import click
-from marshmallow import Schema, ValidationError, fields, validate
-
-from chassis import audit
-from chassis.cli import open_database, operator
-from chassis.database import Tx
-from chassis.problems import field_errors
-from chassis.service import Service
-from dossier import recompute_store
+from chassis.database import Database, Tx, database_of
 from dossier.calendars import OverrideRow, unit_calendar
-from dossier.catalogue_check import check_references, parents_first
-from dossier.catalogue_csv import Lines, by_line, read_csv
 from dossier.domain.calendar import Calendar
 from dossier.domain.dossiers import StepPlan, Terms
-from dossier.domain.hours import BadHours, Hours
-from dossier.domain.limits import BadLimit, Limit, LimitKind, SupplementClock
+from dossier.domain.hours import Hours
+from dossier.domain.limits import Limit, LimitKind, SupplementClock
 
-LEVELS = ("province", "district", "commune")
-UNIT_CODE = validate.Regexp(r"[A-Y]\d{2}(\.[0-9A-Z]+)*\Z", error="not a code of QĐ 20/2020/QĐ-TTg, such as H52.17")
-LEGACY_CODE = validate.Regexp(r"[0-9A-Z]{2,3}(\.[0-9A-Z]{2,3}){3}\Z", error="not a code of QCVN 102:2016")
+Known = dict[Any, Any]
+Found = TypeVar("Found")
+MOST_KNOWN = 20_000
 
-
-class LimitSchema(Schema):
-    """A time limit: `{"kind": "working_days", "count": 5}`."""
-
-    kind = fields.Enum(LimitKind, by_value=True, required=True)
-    count = fields.Integer(load_default=0)
-
-
-class StepSchema(Schema):
-    """One step of a procedure."""
-
-    name = fields.String(required=True)
-    unit = fields.String(required=True)
-    limit = fields.Nested(LimitSchema, required=True)
-
-
-class UnitSchema(Schema):
-    """One agency."""
-
-    code = fields.String(required=True, validate=UNIT_CODE)
-    legacy_code = fields.String(load_default=None, validate=LEGACY_CODE)
-    name = fields.String(required=True, validate=validate.Length(1, 300))
-    level = fields.String(required=True, validate=validate.OneOf(LEVELS))
-    parent = fields.String(load_default=None)
-    hours = fields.String(load_default=None, metadata={"description": "07:00-11:30, 13:30-17:00"})
-    valid_from = fields.Date(required=True)
-    valid_to = fields.Date(load_default=None)
-
-
-class ProcedureSchema(Schema):
-    """One version of a procedure."""
-
-    code = fields.String(required=True, validate=validate.Length(1, 60))
-    version = fields.Integer(load_default=1, validate=validate.Range(1))
-    name = fields.String(required=True, validate=validate.Length(1, 500))
-    field_code = fields.String(required=True)
-    field_name = fields.String(required=True)
-    unit_levels = fields.List(fields.String(validate=validate.OneOf(LEVELS)), required=True)
-    online_level = fields.Integer(required=True, validate=validate.Range(1, 4))
-    online_scope = fields.String(load_default=None, validate=validate.OneOf(["partial", "full"]))
-    limit = fields.Nested(LimitSchema, required=True)
-    supplement_clock = fields.Enum(SupplementClock, by_value=True, load_default=None)
-    supplement_within_days = fields.Integer(load_default=None, validate=validate.Range(1))
-    on_the_spot = fields.Boolean(load_default=False)
-    fee_vnd = fields.Integer(load_default=0, validate=validate.Range(0))
-    steps = fields.List(fields.Nested(StepSchema), load_default=list)
-    documents = fields.List(fields.String(), load_default=list)
-    result = fields.String(load_default=None)
-    valid_from = fields.Date(required=True)
-    valid_to = fields.Date(load_default=None)
-
-
-class OverrideRowSchema(Schema):
-    """A day on which a unit, or everybody, does not keep the usual calendar."""
-
-    day = fields.Date(required=True)
-    unit = fields.String(load_default=None)
-    works = fields.Boolean(required=True)
-    reason = fields.String(required=True)
-    hours = fields.String(load_default=None)
-
-
-class CatalogueSchema(Schema):
-    """A file of units, procedures and overrides."""
-
-    units = fields.List(fields.Nested(UnitSchema), load_default=list)
-    procedures = fields.List(fields.Nested(ProcedureSchema), load_default=list)
-    overrides = fields.List(fields.Nested(OverrideRowSchema), load_default=list)
+VERSION = "SELECT version FROM catalogue_version"
+PROCEDURE = """
+code, version, name, unit_levels, fee_vnd, limit_kind, limit_count, supplement_clock, supplement_within_days,
+on_the_spot, steps
+"""
+UNIT_ON = """
+SELECT code, name, level FROM unit WHERE (code = %(code)s OR legacy_code = %(code)s)
+AND valid_from <= %(on)s AND (valid_to IS NULL OR valid_to >= %(on)s)
+"""
+PROCEDURE_ON = f"""
+SELECT {PROCEDURE} FROM procedure
+WHERE code = %(code)s AND valid_from <= %(on)s AND (valid_to IS NULL OR valid_to >= %(on)s)
+ORDER BY version DESC LIMIT 1
+"""
+ABOVE = """
+WITH RECURSIVE line AS (
+    SELECT parent AS code FROM unit WHERE code = %(unit)s
+    UNION SELECT u.parent FROM unit u JOIN line ON u.code = line.code
+) SELECT code FROM line WHERE code IS NOT NULL
+"""
+CALENDARS = """
+SELECT u.code, u.hours, o.day, o.works, o.reason, o.hours
+FROM unit u LEFT JOIN calendar_override o ON o.unit IS NULL OR o.unit = u.code
+WHERE u.code = ANY(%(units)s) ORDER BY o.unit NULLS FIRST, o.day
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,12 +68,6 @@ class Procedure:
     terms: Terms
 
 
-PROCEDURE = """
-code, version, name, unit_levels, fee_vnd, limit_kind, limit_count, supplement_clock, supplement_within_days,
-on_the_spot, steps
-"""
-
-
 class NotInCatalogue(LookupError):
     """`field` names what is not there, or not valid on the day."""
 
@@ -134,40 +76,56 @@ class NotInCatalogue(LookupError):
         self.field = field
 
 
+# What was found holds for every transaction that sees the same version. A version is the id of the transaction that
+# changed the catalogue: a change that was rolled back leaves none that another could be taken for.
+_kept: weakref.WeakKeyDictionary[Database, tuple[str, Known]] = weakref.WeakKeyDictionary()
+_seen: weakref.WeakKeyDictionary[Tx, Known] = weakref.WeakKeyDictionary()
+
+
+def _known(tx: Tx) -> Known:
+    """What is known of the catalogue that a transaction sees."""
+    if tx not in _seen:
+        version = tx.exec_driver_sql(VERSION).scalar_one()
+        kept = _kept.get(database_of(tx))
+        if kept is None or kept[0] != version or len(kept[1]) > MOST_KNOWN:
+            kept = _kept[database_of(tx)] = (version, {})
+        _seen[tx] = kept[1]
+    return _seen[tx]
+
+
+def remembered(find: Callable[..., Found]) -> Callable[..., Found]:
+    """Look up once what does not change before the catalogue does; what is not found is looked for again."""
+
+    @functools.wraps(find)
+    def once(tx: Tx, *key: Any) -> Found:
+        known = _known(tx)
+        if (find, *key) not in known:
+            known[find, *key] = find(tx, *key)
+        found: Found = known[find, *key]
+        return found
+
+    return once
+
+
+@remembered
 def find_unit(tx: Tx, code: str, on: datetime.date) -> Unit:
     """A unit by either of its codes, valid on the day. Raises NotInCatalogue."""
-    row = tx.exec_driver_sql(
-        """
-        SELECT code, name, level FROM unit WHERE (code = %(code)s OR legacy_code = %(code)s)
-        AND valid_from <= %(on)s AND (valid_to IS NULL OR valid_to >= %(on)s)
-        """,
-        {"code": code, "on": on},
-    ).first()
+    row = tx.exec_driver_sql(UNIT_ON, {"code": code, "on": on}).first()
     if row is None:
         raise NotInCatalogue("unit", code)
     return Unit(*row)
 
 
+@remembered
 def above(tx: Tx, unit: str) -> list[str]:
     """The codes of the units above a unit."""
-    text = """
-        WITH RECURSIVE line AS (
-            SELECT parent AS code FROM unit WHERE code = %(unit)s
-            UNION SELECT u.parent FROM unit u JOIN line ON u.code = line.code
-        ) SELECT code FROM line WHERE code IS NOT NULL
-        """
-    return [row.code for row in tx.exec_driver_sql(text, {"unit": unit})]
+    return [row.code for row in tx.exec_driver_sql(ABOVE, {"unit": unit})]
 
 
+@remembered
 def find_procedure(tx: Tx, code: str, on: datetime.date) -> Procedure:
     """The newest version of a procedure that is valid on the day. Raises NotInCatalogue."""
-    row = tx.exec_driver_sql(
-        f"""
-        SELECT {PROCEDURE} FROM procedure WHERE code = %(code)s AND valid_from <= %(on)s AND (valid_to IS NULL OR valid_to >= %(on)s)
-        ORDER BY version DESC LIMIT 1
-        """,
-        {"code": code, "on": on},
-    ).first()
+    row = tx.exec_driver_sql(PROCEDURE_ON, {"code": code, "on": on}).first()
     if row is None:
         raise NotInCatalogue("procedure", code)
     return procedure_of(row)
@@ -190,137 +148,17 @@ def _step(step: dict[str, Any]) -> StepPlan:
     return StepPlan(step["name"], step["unit"], Limit(LimitKind(step["limit"]["kind"]), step["limit"]["count"]))
 
 
-def calendars(tx: Tx, units: set[str]) -> dict[str, Calendar]:
+def calendars(tx: Tx, units: Iterable[str]) -> dict[str, Calendar]:
     """The working calendar of each unit, by code."""
-    rows = tx.exec_driver_sql(
-        """
-        SELECT u.code, u.hours, o.day, o.unit, o.works, o.reason, o.hours
-        FROM unit u LEFT JOIN calendar_override o ON o.unit IS NULL OR o.unit = u.code
-        WHERE u.code = ANY(%(units)s) ORDER BY o.unit NULLS FIRST, o.day
-        """,
-        {"units": list(units)},
-    ).fetchall()
-    found: dict[tuple[str, str | None], list[Any]] = {}
-    for code, hours, *override in rows:
-        found.setdefault((code, hours), []).extend([tuple(override)] if override[0] else [])
-    return {code: _calendar(code, hours, tuple(overrides)) for (code, hours), overrides in found.items()}
+    wanted, known = set(units), _known(tx)
+    if unknown := [unit for unit in wanted if (Calendar, unit) not in known]:
+        for unit, calendar in _calendars(tx, unknown).items():
+            known[Calendar, unit] = calendar
+    return {unit: known[Calendar, unit] for unit in wanted if (Calendar, unit) in known}
 
 
-_kept: dict[tuple[str, Any, Any], Calendar] = {}
-
-
-def _calendar(code: str, hours: str | None, overrides: tuple[Any, ...]) -> Calendar:
-    """A calendar remembers the days that it has judged: the same one is used as long as its rows are the same."""
-    key = (code, hours, overrides)
-    if key not in _kept:
-        own = [OverrideRow(day, works, why, its) for day, _unit, works, why, its in overrides]
-        for stale in [other for other in _kept if other[0] == code]:
-            del _kept[stale]
-        _kept[key] = unit_calendar(Hours.office(hours) if hours else None, own)
-    return _kept[key]
-
-
-# Two units may have changed theirs between them; the file is checked to give each to one only.
-FREE_LEGACY_CODES = "UPDATE unit SET legacy_code = NULL WHERE code = ANY(%(codes)s) AND legacy_code IS NOT NULL"
-ADD_UNIT = """
-INSERT INTO unit (code, legacy_code, name, level, parent, hours, valid_from, valid_to)
-VALUES (%(code)s, %(legacy_code)s, %(name)s, %(level)s, %(parent)s, %(hours)s, %(valid_from)s, %(valid_to)s)
-ON CONFLICT (code) DO UPDATE SET (legacy_code, name, level, parent, hours, valid_from, valid_to) =
-    (excluded.legacy_code, excluded.name, excluded.level, excluded.parent, excluded.hours, excluded.valid_from,
-     excluded.valid_to)
-"""
-ADD_PROCEDURE = """
-INSERT INTO procedure (code, version, name, field_code, field_name, unit_levels, online_level, online_scope, limit_kind,
-    limit_count, supplement_clock, supplement_within_days, on_the_spot, fee_vnd, steps, documents, result, valid_from,
-    valid_to)
-VALUES (%(code)s, %(version)s, %(name)s, %(field_code)s, %(field_name)s, %(unit_levels)s, %(online_level)s,
-    %(online_scope)s, %(limit_kind)s, %(limit_count)s, %(supplement_clock)s, %(supplement_within_days)s,
-    %(on_the_spot)s, %(fee_vnd)s, %(steps)s, %(documents)s, %(result)s, %(valid_from)s, %(valid_to)s)
-ON CONFLICT (code, version) DO UPDATE SET valid_to = excluded.valid_to
-"""
-ADD_OVERRIDE = """
-INSERT INTO calendar_override (day, unit, works, reason, hours)
-VALUES (%(day)s, %(unit)s, %(works)s, %(reason)s, %(hours)s)
-ON CONFLICT (day, unit) DO UPDATE SET (works, reason, hours) = (excluded.works, excluded.reason, excluded.hours)
-"""
-
-
-def load(tx: Tx, document: Any) -> dict[str, int]:
-    """Store a catalogue; what is there already is updated, and loading it again changes nothing.
-
-    Raises marshmallow.ValidationError with the place of everything that is wrong; then nothing was stored.
-    """
-    return store_loaded(tx, CatalogueSchema().load(document))
-
-
-def store_loaded(tx: Tx, loaded: dict[str, Any]) -> dict[str, int]:
-    """As `load`, for what the schema has loaded. Audited."""
-    _check(loaded)
-    check_references(tx, loaded)
-    calendars_before = recompute_store.calendar_rows(tx)
-    tx.exec_driver_sql(FREE_LEGACY_CODES, {"codes": [unit["code"] for unit in loaded["units"]]})
-    for unit in parents_first(loaded["units"]):
-        tx.exec_driver_sql(ADD_UNIT, unit)
-    for procedure in loaded["procedures"]:
-        tx.exec_driver_sql(ADD_PROCEDURE, _procedure_row(procedure))
-    for override in loaded["overrides"]:
-        tx.exec_driver_sql(ADD_OVERRIDE, override)
-    recompute_store.order_where_changed(tx, calendars_before, "Nạp danh mục có thay đổi lịch làm việc")
-    audit.record(tx, "catalogue.load", "catalogue", after=CatalogueSchema().dump(loaded))
-    return {name: len(rows) for name, rows in loaded.items()}
-
-
-def _procedure_row(procedure: dict[str, Any]) -> dict[str, Any]:
-    clock = procedure["supplement_clock"]
-    return procedure | {
-        "limit_kind": procedure["limit"]["kind"].value,
-        "limit_count": procedure["limit"]["count"],
-        "supplement_clock": clock.value if clock else None,
-        "steps": json.dumps(ProcedureSchema(only=["steps"]).dump(procedure)["steps"]),
-        "documents": json.dumps(procedure["documents"], ensure_ascii=False),
-    }
-
-
-def _check(loaded: dict[str, Any]) -> None:
-    """What one field alone cannot tell: hours and limits that the clock can count with."""
-    wrong: dict[str, Any] = {}
-    for group in ("units", "overrides"):
-        for index, row in enumerate(loaded[group]):
-            try:
-                Hours.office(row["hours"]) if row["hours"] else None
-            except BadHours as error:
-                wrong.setdefault(group, {})[index] = {"hours": [str(error)]}
-    for index, row in enumerate(loaded["procedures"]):
-        try:
-            for limit in (row["limit"], *(step["limit"] for step in row["steps"])):
-                Limit(limit["kind"], limit["count"])
-        except BadLimit as error:
-            wrong.setdefault("procedures", {})[index] = {"limit": [str(error)]}
-    if wrong:
-        raise ValidationError(wrong)
-
-
-@click.group()
-def catalogue() -> None:
-    """Units, procedures and calendar overrides."""
-
-
-@catalogue.command("load")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.pass_obj
-def catalogue_load(service: Service, file: Path) -> None:
-    """Load a FILE, JSON or (by its name) CSV, all or nothing; errors name their line and field."""
-    lines = Lines()
-    try:
-        text = file.read_text("utf-8")
-        document, lines = read_csv(text) if file.suffix.lower() == ".csv" else (json.loads(text), lines)
-        with open_database(service, "catalogue").transaction() as tx, operator():
-            counts = load(tx, document)
-    except UnicodeDecodeError as error:
-        raise click.ClickException(f"{file.name}: byte {error.start}: not UTF-8") from None
-    except json.JSONDecodeError as error:
-        raise click.ClickException(f"{file.name}: line {error.lineno}: {error.msg}") from None
-    except ValidationError as error:
-        wrong = by_line(field_errors(error.messages), lines)
-        raise click.ClickException("\n".join(f"{file.name}: {each}" for each in wrong)) from None
-    click.echo(", ".join(f"{count} {name}" for name, count in counts.items()))
+def _calendars(tx: Tx, units: list[str]) -> dict[str, Calendar]:
+    found: dict[tuple[str, str | None], list[OverrideRow]] = {}
+    for code, hours, *override in tx.exec_driver_sql(CALENDARS, {"units": units}):
+        found.setdefault((code, hours), []).extend([OverrideRow(*override)] if override[0] else [])
+    return {code: unit_calendar(Hours.office(hours) if hours else None, own) for (code, hours), own in found.items()}

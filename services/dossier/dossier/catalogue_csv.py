@@ -27,7 +27,7 @@ class Lines(dict[tuple[str, int], int]):
 
 
 def read_csv(text: str) -> tuple[dict[str, Any], Lines]:
-    """A document for `catalogue.load`, and where its rows stood; an empty cell is a field that is left out.
+    """A document for `catalogue_load.load`, and where its rows stood; an empty cell is a field that is left out.
 
     Lists are parted by `|`, a limit is `limit_kind` and `limit_count`. Commas or semicolons part the cells.
     """

@@ -15,7 +15,7 @@ from chassis.auth import public, require
 from chassis.database import Tx
 from chassis.problems import Problem, field_errors
 from chassis.web import Blueprint, transactional
-from dossier import catalogue, catalogue_store, search_words
+from dossier import catalogue_load, catalogue_store, search_words
 from dossier.domain.instants import local_day
 from dossier.domain.limits import Limit, LimitKind
 
@@ -49,7 +49,7 @@ class SearchArguments(paging.PageArguments):
 class UnitArguments(SearchArguments):
     """What units are narrowed to."""
 
-    level = fields.String(load_default=None, validate=validate.OneOf(catalogue.LEVELS))
+    level = fields.String(load_default=None, validate=validate.OneOf(catalogue_load.LEVELS))
     parent = fields.String(load_default=None, validate=validate.Length(1, 60))
 
 
@@ -57,7 +57,7 @@ class ProcedureArguments(SearchArguments):
     """What procedures are narrowed to."""
 
     field = fields.String(load_default=None, validate=validate.Length(1, 60))
-    level = fields.String(load_default=None, validate=validate.OneOf(catalogue.LEVELS))
+    level = fields.String(load_default=None, validate=validate.OneOf(catalogue_load.LEVELS))
     online_level = fields.Integer(load_default=None, validate=validate.Range(1, 4))
 
 
@@ -193,12 +193,12 @@ def whole_catalogue(view: Callable[..., Any]) -> Callable[..., Any]:
 @require("catalogue:write")
 @whole_catalogue
 @transactional
-@blueprint.arguments(catalogue.CatalogueSchema)
+@blueprint.arguments(catalogue_load.CatalogueSchema)
 @blueprint.response(200, LoadedSchema)
 def load_catalogue(tx: Tx, body: dict[str, Any]) -> dict[str, int]:
     """Store units, procedures and overrides, all or nothing; loading the same again changes nothing."""
     try:
-        return catalogue.store_loaded(tx, body)
+        return catalogue_load.store_loaded(tx, body)
     except ValidationError as error:
         raise Problem(422, "Unprocessable", errors=field_errors(error.messages)) from None
 

@@ -12,7 +12,7 @@ from chassis.auth import require
 from chassis.database import Tx
 from chassis.problems import Problem
 from chassis.web import Blueprint, transactional
-from dossier import catalogue, reading
+from dossier import catalogue, catalogue_load, reading
 from dossier.domain.calendar import Calendar, CalendarError
 from dossier.domain.clock import Deadline, deadline
 from dossier.domain.dossiers import Dossier
@@ -145,7 +145,7 @@ class WhatIf(Schema):
     """A procedure or a limit, a unit, and what would happen."""
 
     procedure = fields.String(load_default=None, validate=validate.Length(1, 60))
-    limit = fields.Nested(catalogue.LimitSchema, load_default=None)
+    limit = fields.Nested(catalogue_load.LimitSchema, load_default=None)
     unit = fields.String(required=True, validate=validate.Length(1, 60))
     received_at = fields.AwareDateTime(required=True, validate=TIME)
     intervals = fields.List(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from chassis import audit, context
-from chassis.database import Tx
+from chassis.database import Tx, Writer, together
 from dossier import catalogue, code_blocks, store, watch_store
 from dossier.domain import lifecycle
 from dossier.domain.dossiers import Channel, Dossier
@@ -56,9 +56,10 @@ def file(
     calendars = _calendars(tx, unit.code)
     done = lifecycle.receive(code, procedure.terms, unit.code, channel, now, calendars)
     record = store.Record(done.dossier, person, procedure.version, unit.name, procedure.name, 1)
-    store.add(tx, record)
-    watch_store.keep(tx, done.dossier, calendars, new=True)
-    _tell(tx, record, done, "dossier.receive", before=None)
+    with together(tx) as writer:
+        store.add(writer, record)
+        watch_store.keep(writer, done.dossier, calendars, new=True)
+        _tell(writer, record, done, "dossier.receive", before=None)
     return record
 
 
@@ -80,14 +81,15 @@ def act(
     _check_unit(record.dossier, catalogue.above(tx, record.dossier.unit) if from_above else ())
     calendars = _calendars(tx, *_units(record.dossier))
     done = verb(record.dossier, now, calendars)
-    store.save(tx, done.dossier)
-    watch_store.keep(tx, done.dossier, calendars)
     after = store.Record(**(vars(record) | {"dossier": done.dossier, "version": record.version + 1}))
-    _tell(tx, after, done, f"dossier.{name}", before=record.dossier)
+    with together(tx) as writer:
+        store.save(writer, done.dossier)
+        watch_store.keep(writer, done.dossier, calendars)
+        _tell(writer, after, done, f"dossier.{name}", before=record.dossier)
     return after
 
 
-def _tell(tx: Tx, record: store.Record, done: Done, action: str, before: Dossier | None) -> None:
+def _tell(tx: Writer, record: store.Record, done: Done, action: str, before: Dossier | None) -> None:
     tell(tx, [Tidings(record, done.facts)])
     audit.record(tx, action, f"dossier/{done.dossier.code}", _hashed(before), _hashed(done.dossier))
 
@@ -113,4 +115,4 @@ def _units(dossier: Dossier) -> set[str]:
 
 
 def _calendars(tx: Tx, *units: str) -> Calendars:
-    return catalogue.calendars(tx, set(units))
+    return catalogue.calendars(tx, units)

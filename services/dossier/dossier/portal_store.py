@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chassis import context
-from chassis.database import Tx
+from chassis.database import Tx, Writer
 from dossier.portal_wire import Codes, Line, Subject
 
 OWE = """
@@ -102,7 +102,7 @@ ORDER BY id LIMIT %(limit)s
 """
 
 
-def owe(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+def owe(tx: Writer, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write deliveries, in the order given, each `{code, service, content}`."""
     if rows:
         correlation_id = context.current().correlation_id

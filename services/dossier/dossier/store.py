@@ -7,7 +7,7 @@ import datetime
 import json
 from typing import Any
 
-from chassis.database import Tx
+from chassis.database import Tx, Writer, database_of
 from dossier.domain.dossiers import Dossier
 from dossier.states import from_json, to_json
 
@@ -66,8 +66,11 @@ class Record:
 
 
 def next_number(tx: Tx, unit: str, day: datetime.date) -> int:
-    """The next number of a unit on a local day, from 1; the day's counter stays locked until commit."""
-    return int(tx.exec_driver_sql(NEXT_NUMBER, {"unit": unit, "day": day}).scalar_one())
+    """The next number of a unit on a local day, from 1.
+
+    It is drawn for good, so that no filing waits until another has ended; where one fails, its number stays unused.
+    """
+    return int(database_of(tx).at_once(NEXT_NUMBER, {"unit": unit, "day": day})[0])
 
 
 def _columns(dossier: Dossier) -> dict[str, Any]:
@@ -77,7 +80,7 @@ def _columns(dossier: Dossier) -> dict[str, Any]:
     return columns | {"procedure_code": dossier.terms.procedure, "state": json.dumps(to_json(dossier))}
 
 
-def add(tx: Tx, record: Record) -> None:
+def add(tx: Writer, record: Record) -> None:
     """Store a new dossier."""
     own = {"procedure_version": record.procedure_version}
     tx.exec_driver_sql(ADD, _columns(record.dossier) | own | dataclasses.asdict(record.person))
@@ -98,7 +101,7 @@ def exists(tx: Tx, code: str) -> bool:
     return bool(found.scalar_one())
 
 
-def save(tx: Tx, dossier: Dossier) -> None:
+def save(tx: Writer, dossier: Dossier) -> None:
     """Store a changed dossier, read with `lock`."""
     tx.exec_driver_sql(SAVE, _columns(dossier))
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chassis import audit, context
-from chassis.database import Tx
+from chassis.database import Writer
 from chassis.outbox import announce_many, entry
 from dossier import announcements, portal_owing, watch_store
 from dossier.domain.dossiers import Dossier
@@ -25,7 +25,7 @@ class Tidings:
     before: Dossier | None = None
 
 
-def tell(tx: Tx, tidings: Sequence[Tidings], action: str | None = None) -> None:
+def tell(tx: Writer, tidings: Sequence[Tidings], action: str | None = None) -> None:
     """Remember, announce, and order the messages that citizens are owed; `action` audits those that were changed."""
     happened = [(each.record, fact) for each in tidings for fact in each.facts]
     watch_store.remember_many(tx, [_line(record, fact) for record, fact in happened])

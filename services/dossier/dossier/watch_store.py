@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from chassis.database import Tx
+from chassis.database import Tx, Writer
 from dossier.domain.dossiers import Dossier
 from dossier.domain.due_dates import Calendars
 from dossier.domain.instants import VIETNAM
@@ -78,14 +78,14 @@ FROM jsonb_to_recordset(%(rows)s::jsonb) AS s(code text, due_at timestamptz, sta
 PAUSED = (Status.AWAITING_SUPPLEMENT, Status.AWAITING_PAYMENT)
 
 
-def keep(tx: Tx, dossier: Dossier, calendars: Calendars, new: bool = False) -> None:
+def keep(tx: Writer, dossier: Dossier, calendars: Calendars, new: bool = False) -> None:
     """Make the table say what a dossier owes now; belongs to every change of a dossier, after it is saved and before it
     is announced. A `new` one owed nothing before."""
     keep_many(tx, [dossier], calendars, new=new)
 
 
 def keep_many(
-    tx: Tx,
+    tx: Writer,
     dossiers: Sequence[Dossier],
     calendars: Calendars,
     made_at: datetime.datetime | None = None,
@@ -157,7 +157,7 @@ def _record(row: Any) -> Record:
     return Record(from_json(row.state), person, row.procedure_version, row.unit_name, row.procedure_name, row.version)
 
 
-def remember_many(tx: Tx, lines: Sequence[dict[str, Any]]) -> None:
+def remember_many(tx: Writer, lines: Sequence[dict[str, Any]]) -> None:
     """Append lines to the histories, in the order given; their keys are the columns."""
     if lines:
         tx.exec_driver_sql(REMEMBER_MANY, {"lines": json.dumps(lines, ensure_ascii=False)})

@@ -52,7 +52,7 @@ CREATE TABLE calendar_override (           -- wins over the holiday library; uni
     UNIQUE NULLS NOT DISTINCT (day, unit)
 );
 
-CREATE TABLE dossier_code_counter (        -- locked until commit: codes are without gaps per unit and local day
+CREATE TABLE dossier_code_counter (        -- the last number drawn per unit and local day
     unit text NOT NULL,
     day  date NOT NULL,
     last bigint NOT NULL,

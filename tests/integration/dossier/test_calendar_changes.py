@@ -90,11 +90,11 @@ def test_recounting_again_changes_nothing(world: World) -> None:
 def test_a_catalogue_with_another_calendar_is_followed(world: World) -> None:
     (code,) = world.accepted(MONDAY)
     holiday = {"overrides": [{"day": "2026-03-10", "works": False, "reason": "Nghỉ tránh bão"}]}
-    from dossier import catalogue
+    from dossier import catalogue_load
 
     for _ in range(2):  # the second time nothing is new
         with world.acting() as tx:
-            catalogue.load(tx, holiday)
+            catalogue_load.load(tx, holiday)
     world.run("scheduler")
     world.wait_settled()
     assert dates(world) == {code: "2026-03-17T09:00:00+07:00"}

@@ -90,7 +90,7 @@ class World:
         for process in self.processes:
             if process.running:
                 process.kill()
-        self.database.engine.dispose()
+        self.database.close()
         admin = self.stack.database_url("postgres", "postgres")
         execute(admin, f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
 

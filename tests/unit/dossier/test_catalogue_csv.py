@@ -6,8 +6,8 @@ import pytest
 from marshmallow import ValidationError
 
 from chassis.problems import field_errors
-from dossier.catalogue import CatalogueSchema
 from dossier.catalogue_csv import by_line, read_csv
+from dossier.catalogue_load import CatalogueSchema
 
 UNITS = """\ufeffcode,legacy_code,name,level,parent,valid_from
 H52,,Ủy ban nhân dân tỉnh Sơn La,province,,2018-06-21
