@@ -62,7 +62,7 @@ class DatabaseSettings:
     """The service's own PostgreSQL database, as its least privileged role."""
 
     url: str = variable("DATABASE_URL", "postgresql://role:password@host:port/database of the app role", secret=True)
-    pool_size: int = variable("DATABASE_POOL_SIZE", "connections that one process may hold", 8)
+    pool_size: int = variable("DATABASE_POOL_SIZE", "connections of one process, besides two for short statements", 8)
     statement_timeout_ms: int = variable("DATABASE_STATEMENT_TIMEOUT_MS", "longest statement", 15_000)
     lock_timeout_ms: int = variable("DATABASE_LOCK_TIMEOUT_MS", "longest wait for a lock", 5_000)
 
