@@ -81,7 +81,7 @@ def perform(act: Act, dossier: Dossier, at: datetime.datetime, calendars: Calend
         case Act.REJECT:
             return lifecycle.reject(dossier, at, **body)
         case Act.REQUEST_SUPPLEMENT:
-            return interruptions.request_supplement(dossier, at, **body)
+            return interruptions.request_supplement(dossier, at, calendars, **body)
         case Act.RECEIVE_SUPPLEMENT:
             return interruptions.receive_supplement(dossier, at, calendars)
         case Act.REQUIRE_PAYMENT:

@@ -25,7 +25,7 @@ OPEN = "SELECT id FROM portal_delivery WHERE state IN ('waiting', 'reserved', 'd
 ACTS: dict[str, Any] = {
     "accept": lambda d, now, calendars: lifecycle.accept(d, now, calendars),
     "reject": lambda d, now, _: lifecycle.reject(d, now, "Không thuộc thẩm quyền giải quyết"),
-    "ask": lambda d, now, _: interruptions.request_supplement(d, now, "Thiếu bản sao giấy khai sinh"),
+    "ask": lambda d, now, cs: interruptions.request_supplement(d, now, cs, "Thiếu bản sao giấy khai sinh"),
     "supply": lambda d, now, calendars: interruptions.receive_supplement(d, now, calendars),
     "owe": lambda d, now, _: interruptions.require_payment(d, now, 200_000),
     "pay": lambda d, now, calendars: interruptions.record_payment(d, now, calendars, 200_000),

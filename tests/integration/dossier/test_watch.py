@@ -136,7 +136,7 @@ def test_a_step_an_answer_and_a_supplement_are_watched_too(world: World) -> None
     online = world.file(LONG_AGO, channel=Channel.ONLINE)
     waiting = world.file(LONG_AGO)
     day = datetime.date(2026, 3, 20)
-    world.act(waiting, lambda d, now, _: interruptions.request_supplement(d, now, "Thiếu giấy tờ", day), LONG_AGO)
+    world.act(waiting, lambda d, now, cs: interruptions.request_supplement(d, now, cs, "Thiếu giấy tờ", day), LONG_AGO)
     world.run("scheduler")
     world.wait_settled()
     assert [event["step"] for event in world.said("step_overdue", step)] == ["Thẩm định"]

@@ -42,7 +42,7 @@ CODE = "000.00.21.H52-211011-0007"
 
 
 class Life:
-    """One dossier and its history; `at` is days after Monday 11/10/2021, 08:30."""
+    """One dossier and its history from `first` on, by default Monday 11/10/2021, 08:30."""
 
     def __init__(
         self,
@@ -52,14 +52,16 @@ class Life:
         code: str = CODE,
         on_the_spot: bool = False,
         procedure: str = "Đăng ký biến động quyền sử dụng đất",
+        first: datetime.datetime = MONDAY,
     ) -> None:
+        self.first = first
         self.person, self.documents, self.procedure = person, documents, procedure
         self.calendars = {unit: unit_calendar() for unit in NAMES}
         steps = () if on_the_spot else (StepPlan("Thẩm định", OFFICE, Limit.working_days(10)),)
         terms = Terms("1.004227", Limit.working_days(15), on_the_spot=on_the_spot, steps=steps)
         self.history: list[Any] = []
         self.dossier: Dossier
-        self._keep(lifecycle.receive(code, terms, DESK, channel, MONDAY, self.calendars))
+        self._keep(lifecycle.receive(code, terms, DESK, channel, first, self.calendars))
 
     def _keep(self, done: Done) -> None:
         self.dossier = done.dossier
@@ -69,8 +71,8 @@ class Life:
             self.history.append(SimpleNamespace(**row, status=int(done.dossier.status)))
 
     def do(self, verb: Callable[..., Done], days: float = 0, *more: Any, clock: bool = True) -> Life:
-        """One act so many days after Monday."""
-        at = MONDAY + datetime.timedelta(days=days)
+        """One act so many days after the first."""
+        at = self.first + datetime.timedelta(days=days)
         self._keep(verb(self.dossier, at, self.calendars, *more) if clock else verb(self.dossier, at, *more))
         return self
 
@@ -88,7 +90,7 @@ def accepted(**how: Any) -> Life:
 def asked(**how: Any) -> Life:
     """Asked for a supplement the day after."""
     until = datetime.date(2021, 10, 29)
-    return accepted(**how).do(interruptions.request_supplement, 1, REASON, until, clock=False)
+    return accepted(**how).do(interruptions.request_supplement, 1, REASON, until)
 
 
 def rejected(**how: Any) -> Life:

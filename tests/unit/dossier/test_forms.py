@@ -21,6 +21,7 @@ from chassis.problems import Problem
 from dossier import forms, forms_render, forms_text, forms_views
 from dossier.domain import interruptions, lifecycle
 from dossier.domain.dossiers import Channel
+from dossier.domain.instants import VIETNAM
 from dossier.domain.limits import Limit
 from dossier.forms_handover import handovers
 from dossier.forms_store import Sources
@@ -229,7 +230,7 @@ def test_a_refusal_after_appraisal_has_the_same_slip_signed_by_the_head() -> Non
 
 
 def test_a_supplement_asked_for_at_intake_still_gives_the_receipt_its_first_promise() -> None:
-    life = samples.Life().do(interruptions.request_supplement, 0.1, "Thiếu tờ khai", None, clock=False)
+    life = samples.Life().do(interruptions.request_supplement, 0.1, "Thiếu tờ khai")
     assert "Đề nghị nộp" not in visible(page("02", life.sources())), "no last day was set"
     life.do(interruptions.receive_supplement, 2)
     text = visible(page("01", life.sources()))
@@ -264,6 +265,40 @@ def test_only_the_citizens_copy_of_the_receipt_carries_the_secret() -> None:
     assert "ABCDEFGHIJ" in page("01", sources, secret="ABCDEFGHIJ")
     office = visible(page("01", sources))
     assert "Mã tra cứu" not in office and "(Liên: lưu)" in office
+    assert "(Liên: giao khách hàng)" in visible(page("01", sources, secret="ABCDEFGHIJ"))
+
+
+RECEIPT = (
+    "Bộ phận Tiếp nhận và Trả kết quả: Ủy ban nhân dân thành phố Sơn La", "Tiếp nhận hồ sơ của:", "Địa chỉ:",
+    "Số điện thoại:", "Email:", "Nội dung yêu cầu giải quyết:", "1. Thành phần hồ sơ nộp gồm:", "2. Số lượng hồ sơ:",
+    "3. Thời gian giải quyết hồ sơ theo quy định là:", "4. Thời gian nhận hồ sơ:",
+    "5. Thời gian trả kết quả giải quyết hồ sơ:", "6. Đăng ký nhận kết quả tại:", "Vào Sổ theo dõi hồ sơ, Quyển số:",
+    "một liên kèm theo Phiếu kiểm soát quá trình giải quyết hồ sơ",
+)  # fmt: skip
+
+
+def test_the_receipt_numbers_its_six_items_in_the_order_of_the_form() -> None:
+    text = visible(page("01", samples.accepted().sources()))
+    places = [text.index(item) for item in RECEIPT]
+    assert places == sorted(places)
+    assert "(2) Giấy chứng nhận đã cấp (bản gốc)" in read(forms_render.pdf(page("01", samples.accepted().sources())))
+
+
+def test_the_supplement_slip_is_numbered_and_signed_by_the_one_who_guides() -> None:
+    text = visible(page("02", samples.asked().sources()))
+    assert "Số: 211011-0007/HDHS" in text
+    assert "số điện thoại …………………… để được hướng dẫn./." in text
+    assert "Người hướng dẫn" in text and "Người nộp hồ sơ" not in text
+    assert "Số: 211011-0007/BPTNTKQ" in visible(page("03", samples.rejected().sources()))
+
+
+def test_a_slip_of_2025_tells_the_fifteen_days_and_a_missing_form_its_article() -> None:
+    life = samples.Life(first=datetime.datetime(2026, 11, 25, 8, 30, tzinfo=VIETNAM)).do(lifecycle.accept)
+    with pytest.raises(forms.FormNotIssued) as refused:
+        forms.fill(forms.FORMS["02"], life.sources())
+    assert refused.value.article == "NĐ 118/2025, Điều 17(1)(c)"
+    life.do(interruptions.request_supplement, 2, "Thiếu tờ khai")
+    assert "trước khi hết ngày 14 tháng 12 năm 2026" in visible(page("02", life.sources()))
 
 
 PLACES: list[tuple[tuple[str, ...], str | None]] = [

@@ -70,7 +70,9 @@ def test_a_dossier_from_filing_through_supplement_extension_and_result() -> None
     facts += new
     dossier, new = lifecycle.forward(dossier, at("12/10 10:00"), CALENDARS)
     facts += new
-    dossier, new = lifecycle.request_supplement(dossier, at("14/10 09:00"), "Thiếu bản vẽ", date(2021, 10, 29))
+    dossier, new = lifecycle.request_supplement(
+        dossier, at("14/10 09:00"), CALENDARS, "Thiếu bản vẽ", date(2021, 10, 29)
+    )
     facts += new
     dossier, new = lifecycle.receive_supplement(dossier, at("18/10 14:00"), CALENDARS)
     facts += new
@@ -129,7 +131,7 @@ def test_after_15_00_forwarding_starts_the_next_working_day(received: str, forwa
 
 
 def test_a_supplement_asked_for_at_intake_starts_the_limit_when_it_is_in() -> None:
-    waiting, facts = lifecycle.request_supplement(filed(), at("12/10 10:00"), "Thiếu bản sao")
+    waiting, facts = lifecycle.request_supplement(filed(), at("12/10 10:00"), CALENDARS, "Thiếu bản sao")
     assert facts == (SupplementRequested(at("12/10 10:00"), "Thiếu bản sao", None, None),)
     full, facts = lifecycle.receive_supplement(waiting, at("14/10 09:00"), CALENDARS)
     assert facts == (SupplementReceived(at("14/10 09:00"), None, at("28/10 09:00")),)
@@ -142,7 +144,7 @@ def test_a_supplement_asked_for_at_intake_starts_the_limit_when_it_is_in() -> No
 
 def test_a_supplement_under_the_pause_model_moves_the_date_by_the_wait() -> None:
     pausing = Terms("1.005129", Limit.working_days(10), SupplementClock.PAUSE)
-    waiting = lifecycle.request_supplement(processing(pausing), at("14/10 09:00"), "Thiếu bản vẽ").dossier
+    waiting = lifecycle.request_supplement(processing(pausing), at("14/10 09:00"), CALENDARS, "Thiếu bản vẽ").dossier
     assert (waiting.status, waiting.due_at) == (Status.AWAITING_SUPPLEMENT, None)
     full = lifecycle.receive_supplement(waiting, at("18/10 14:00"), CALENDARS)
     assert full.facts == (SupplementReceived(at("18/10 14:00"), at("26/10 09:00"), at("28/10 14:00")),)
@@ -150,7 +152,7 @@ def test_a_supplement_under_the_pause_model_moves_the_date_by_the_wait() -> None
 
 
 def test_a_dossier_goes_on_from_where_it_was_asked_for_a_supplement() -> None:
-    waiting = lifecycle.request_supplement(accepted(), at("12/10 11:00"), "Thiếu bản vẽ").dossier
+    waiting = lifecycle.request_supplement(accepted(), at("12/10 11:00"), CALENDARS, "Thiếu bản vẽ").dossier
     assert lifecycle.receive_supplement(waiting, at("13/10 11:00"), CALENDARS).dossier.status is Status.ACCEPTED
 
 
@@ -162,7 +164,9 @@ def test_the_last_day_to_ask_for_a_supplement_is_the_third_working_day() -> None
 
 
 def test_an_unanswered_supplement_request_ends_in_rejection() -> None:
-    waiting = lifecycle.request_supplement(filed(), at("12/10 10:00"), "Thiếu bản sao", date(2021, 10, 20)).dossier
+    waiting = lifecycle.request_supplement(
+        filed(), at("12/10 10:00"), CALENDARS, "Thiếu bản sao", date(2021, 10, 20)
+    ).dossier
     rejected, facts = lifecycle.reject(waiting, at("21/10 08:00"), "Quá hạn bổ sung")
     assert (rejected.status, facts) == (Status.REJECTED, (DossierRejected(at("21/10 08:00"), "Quá hạn bổ sung"),))
 
@@ -309,7 +313,7 @@ def test_a_changed_calendar_never_moves_a_finished_or_a_standing_dossier() -> No
     returned = lifecycle.return_result(done, at("13/10 09:00")).dossier
     for dossier in (done, returned, lifecycle.withdraw(processing(), at("13/10 09:00")).dossier):
         assert lifecycle.follow_calendar(dossier, at("13/10 10:00"), storm) == (dossier, ())
-    waiting = lifecycle.request_supplement(processing(), at("13/10 09:00"), "Thiếu").dossier
+    waiting = lifecycle.request_supplement(processing(), at("13/10 09:00"), CALENDARS, "Thiếu").dossier
     assert lifecycle.follow_calendar(waiting, at("13/10 10:00"), storm).facts == ()
 
 

@@ -69,7 +69,7 @@ def test_every_status_is_sent_as_what_it_is(status: Status) -> None:
 
 def test_the_promise_at_which_the_clock_stands_still_is_sent() -> None:
     promised = item(accepted())["NgayHenTra"]
-    asked = interruptions.request_supplement(accepted(), MONDAY, reason="Thiếu bản sao").dossier
+    asked = interruptions.request_supplement(accepted(), MONDAY, CALENDARS, reason="Thiếu bản sao").dossier
     assert asked.due_at is None
     assert item(asked)["NgayHenTra"] == promised == "20260316090000"
 

@@ -77,7 +77,9 @@ def test_an_online_filing_owes_an_answer_to_the_hour_and_a_direct_one_none() -> 
 
 
 def test_a_clock_that_stands_still_owes_only_the_supplement() -> None:
-    waiting = interruptions.request_supplement(accepted(), at(13), "Thiếu", datetime.date(2021, 10, 20)).dossier
+    waiting = interruptions.request_supplement(
+        accepted(), at(13), CALENDARS, "Thiếu", datetime.date(2021, 10, 20)
+    ).dossier
     (promise,) = promises(waiting, CALENDARS)
     assert (promise.kind, promise.fires_at) == (Kind.SUPPLEMENT_OVERDUE, at(21, 0))
     paying = interruptions.require_payment(accepted(), at(13), 1000).dossier
@@ -140,7 +142,7 @@ def test_what_is_said_is_dated_at_its_moment() -> None:
 
 
 def test_a_supplement_without_a_day_is_not_watched() -> None:
-    waiting = interruptions.request_supplement(accepted(), at(13), "Thiếu").dossier
+    waiting = interruptions.request_supplement(accepted(), at(13), CALENDARS, "Thiếu").dossier
     assert promises(waiting, CALENDARS) == ()
     with pytest.raises(ValueError, match="owes no"):
         fact_of(replace(waiting), Promise(Kind.SUPPLEMENT_OVERDUE, 0, at(20), at(20)))

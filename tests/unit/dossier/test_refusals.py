@@ -43,7 +43,7 @@ def processing(**terms: object) -> Dossier:
 
 
 def awaiting(respond_by: date | None = None) -> Dossier:
-    return lifecycle.request_supplement(processing(), at("13/10 09:00"), "Thiếu bản vẽ", respond_by).dossier
+    return lifecycle.request_supplement(processing(), at("13/10 09:00"), CALENDARS, "Thiếu bản vẽ", respond_by).dossier
 
 
 def supplemented() -> Dossier:
@@ -95,13 +95,13 @@ class Case:
 
 CASES = {
     "a second supplement request": Case(
-        lambda: lifecycle.request_supplement(supplemented(), at("14/10 10:00"), "Thiếu nữa"),
+        lambda: lifecycle.request_supplement(supplemented(), at("14/10 10:00"), CALENDARS, "Thiếu nữa"),
         refusals.SupplementAlreadyRequested,
         "NĐ 61/2018, Điều 11(2)(c)",
         Act.COMPLETE,
     ),
     "a second supplement request while the first is open": Case(
-        lambda: lifecycle.request_supplement(awaiting(), at("13/10 10:00"), "Thiếu nữa"),
+        lambda: lifecycle.request_supplement(awaiting(), at("13/10 10:00"), CALENDARS, "Thiếu nữa"),
         refusals.SupplementAlreadyRequested,
         "NĐ 61/2018, Điều 11(2)(c)",
         Act.RECEIVE_SUPPLEMENT,
@@ -109,9 +109,12 @@ CASES = {
     "a second supplement request after one at intake": Case(
         lambda: lifecycle.request_supplement(
             lifecycle.receive_supplement(
-                lifecycle.request_supplement(filed(), at("12/10 10:00"), "Thiếu").dossier, at("13/10 09:00"), CALENDARS
+                lifecycle.request_supplement(filed(), at("12/10 10:00"), CALENDARS, "Thiếu").dossier,
+                at("13/10 09:00"),
+                CALENDARS,
             ).dossier,
             at("13/10 10:00"),
+            CALENDARS,
             "Thiếu nữa",
         ),
         refusals.SupplementAlreadyRequested,
@@ -119,13 +122,13 @@ CASES = {
         Act.FORWARD,
     ),
     "a supplement request on the fourth working day": Case(
-        lambda: lifecycle.request_supplement(processing(), at("18/10 07:00"), "Thiếu"),
+        lambda: lifecycle.request_supplement(processing(), at("18/10 07:00"), CALENDARS, "Thiếu"),
         refusals.SupplementTooLate,
         "NĐ 61/2018, Điều 19(4)",
         Act.REJECT,
     ),
     "a supplement request without a reason": Case(
-        lambda: lifecycle.request_supplement(filed(), at("12/10 10:00"), " "),
+        lambda: lifecycle.request_supplement(filed(), at("12/10 10:00"), CALENDARS, " "),
         refusals.SupplementReasonMissing,
         "NĐ 61/2018, Điều 17(1)",
         Act.REQUEST_SUPPLEMENT,
@@ -296,7 +299,7 @@ CASES = {
     ),
     "any act on a closed dossier": Case(
         lambda: lifecycle.request_supplement(
-            lifecycle.return_result(completed(), at("13/10 10:00")).dossier, at("13/10 11:00"), "Thiếu"
+            lifecycle.return_result(completed(), at("13/10 10:00")).dossier, at("13/10 11:00"), CALENDARS, "Thiếu"
         ),
         refusals.DossierClosed,
         STATUS_LIST,
@@ -327,7 +330,7 @@ def test_every_named_error_is_tested() -> None:
 @pytest.mark.parametrize(
     "attempt",
     [
-        lambda: lifecycle.request_supplement(processing(), at("15/10 17:00"), "Thiếu"),
+        lambda: lifecycle.request_supplement(processing(), at("15/10 17:00"), CALENDARS, "Thiếu"),
         lambda: lifecycle.reject(processing(), at("26/10 17:00"), "Không đủ điều kiện"),
         lambda: extend(processing(), "25/10 23:00"),
         lambda: lifecycle.reject(awaiting(date(2021, 10, 20)), at("21/10 00:00"), "Quá hạn"),
@@ -340,7 +343,7 @@ def test_the_last_moment_of_a_rule_is_allowed(attempt: Callable[[], Done]) -> No
 
 def test_a_restart_does_not_give_the_one_re_appointment_back() -> None:
     dossier = extend(processing(), "13/10 09:00").dossier
-    waiting = lifecycle.request_supplement(dossier, at("14/10 09:00"), "Thiếu").dossier
+    waiting = lifecycle.request_supplement(dossier, at("14/10 09:00"), CALENDARS, "Thiếu").dossier
     full = lifecycle.receive_supplement(waiting, at("15/10 09:00"), CALENDARS).dossier
     assert full.due_at == at("29/10 09:00")
     with pytest.raises(refusals.AlreadyReappointed):
@@ -381,7 +384,7 @@ SAMPLES = [filed, accepted, processing, awaiting, supplemented, owing, completed
 PERFORM: dict[Act, Callable[[Dossier, datetime], Done]] = {
     Act.ACCEPT: lambda dossier, now: lifecycle.accept(dossier, now, CALENDARS),
     Act.REJECT: lambda dossier, now: lifecycle.reject(dossier, now, "Lý do"),
-    Act.REQUEST_SUPPLEMENT: lambda dossier, now: lifecycle.request_supplement(dossier, now, "Thiếu"),
+    Act.REQUEST_SUPPLEMENT: lambda dossier, now: lifecycle.request_supplement(dossier, now, CALENDARS, "Thiếu"),
     Act.RECEIVE_SUPPLEMENT: lambda dossier, now: lifecycle.receive_supplement(dossier, now, CALENDARS),
     Act.REQUIRE_PAYMENT: lambda dossier, now: lifecycle.require_payment(dossier, now, 5),
     Act.RECORD_PAYMENT: lambda dossier, now: lifecycle.record_payment(dossier, now, CALENDARS, 1),

@@ -44,14 +44,8 @@ def test_61_2018_says_what_the_decree_says() -> None:
     assert (rules.reappointments, rules.reappointment_lead_days) == (1, 1)
     assert (rules.forward_cutoff_hour, rules.online_answer_hours) == (15, 8)
     assert rules.article(Rule.SUPPLEMENT_ONCE) == "NĐ 61/2018, Điều 11(2)(c)"
-    assert rules.checked
-
-
-def test_118_2025_is_marked_as_not_yet_compared_and_claims_no_article_number_of_its_own() -> None:
-    rules = LAW.by_id("nd-118-2025")
-    assert not rules.checked
-    assert rules.article(Rule.SUPPLEMENT_ONCE) == "NĐ 118/2025 (nội dung tương ứng NĐ 61/2018, Điều 11(2)(c))"
-    assert rules.article(Rule.STOP_REASON) == "TT 03/2025/TT-VPCP, Mẫu số 05"
+    assert rules.supplement_answer_days is None, "the last day to answer is the officer's to name"
+    assert rules.unchecked == ()
 
 
 def test_a_rule_set_says_every_rule() -> None:

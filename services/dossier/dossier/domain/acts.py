@@ -89,13 +89,15 @@ def _objection(dossier: Dossier, act: Act, now: datetime) -> Objection:
 
 
 def _request_supplement(dossier: Dossier, now: datetime) -> Objection:
-    """NĐ 61/2018, art. 19(4): at most three working days after receipt; nothing has been received before acceptance."""
+    """At most three working days after receipt (NĐ 61/2018, art. 19(4); NĐ 118/2025, art. 19(5)); nothing has been received
+    before acceptance."""
     late = dossier.supplement_until is not None and local_day(now) > dossier.supplement_until
     return refusals.SupplementTooLate if late else None
 
 
 def _reject(dossier: Dossier, now: datetime) -> Objection:
-    """NĐ 61/2018, art. 19(8): after appraisal in time; while a supplement is awaited only once its day has passed."""
+    """After appraisal in time (NĐ 61/2018, art. 19(8); NĐ 118/2025, art. 19(3)); while a supplement is awaited only once
+    its day has passed (NĐ 118/2025, art. 19(5))."""
     if dossier.status is Status.AWAITING_SUPPLEMENT:
         passed = dossier.respond_by is not None and local_day(now) > dossier.respond_by
         return None if passed else refusals.SupplementStillAwaited
@@ -104,7 +106,8 @@ def _reject(dossier: Dossier, now: datetime) -> Objection:
 
 
 def _reappoint(dossier: Dossier, now: datetime) -> Objection:
-    """NĐ 61/2018, art. 19(9): at most once, at least one day (calendar, by date) before the due date."""
+    """At most once, at least one day (calendar, by date) before the due date (NĐ 61/2018, art. 19(9); NĐ 118/2025, art.
+    19(6))."""
     if dossier.reappointments >= dossier.rules.reappointments:
         return refusals.AlreadyReappointed
     if dossier.due_at is None:

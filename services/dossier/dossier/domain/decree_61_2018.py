@@ -1,5 +1,8 @@
-"""NĐ 61/2018/NĐ-CP on the one-stop mechanism, in force from 21/6/2018, as a rule set; the wording of 2018, without NĐ
-107/2021."""
+"""NĐ 61/2018/NĐ-CP on the one-stop mechanism, in force from 21/6/2018 to 30/6/2025, as a rule set; the wording of 2018.
+
+NĐ 107/2021, which amended it and ended with it (NĐ 118/2025, art. 40(1)), has not been read. The decree that replaced
+both has the same numbers.
+"""
 
 from __future__ import annotations
 

@@ -62,8 +62,8 @@ def step_deadline(dossier: Dossier, step: Step, calendars: Calendars) -> Deadlin
 
 
 def intake_due(calendar: Calendar, rules: RuleSet, channel: Channel, filed_at: datetime) -> datetime | None:
-    """When an online filing must be answered (HanTiepNhan: eight working hours); other channels are answered at the
-    counter."""
+    """When an online filing must be answered: eight working hours (HanTiepNhan; NĐ 118/2025, art. 17(2)(c)); other
+    channels are answered at the counter."""
     if channel is not Channel.ONLINE:
         return None
     return deadline(calendar, rules, Limit.working_hours(rules.online_answer_hours), filed_at).due_at
@@ -89,6 +89,18 @@ def supplement_until(calendar: Calendar, rules: RuleSet, dossier: Dossier, accep
     special = dossier.terms.supplement_within_days
     days = rules.supplement_within_days if special is None else special
     return local_day(moment(day_mark(calendar, calendar.next_working(instant(accepted_at)), days)))
+
+
+def answer_until(calendar: Calendar, rules: RuleSet, asked_at: datetime) -> date | None:
+    """The last day to answer a supplement request after appraisal where none is named; None where the decree sets none.
+
+    NĐ 118/2025, art. 19(5): fifteen days from the notice. Its day does not count, and a last day off gives way to the
+    next working day (BLDS 2015, art. 147(2) and 148(5)).
+    """
+    if rules.supplement_answer_days is None:
+        return None
+    last = local_day(asked_at).toordinal() + rules.supplement_answer_days
+    return date.fromordinal(calendar.working_day_from(last).ordinal)
 
 
 def recounted(dossier: Dossier, calendars: Calendars) -> Dossier:

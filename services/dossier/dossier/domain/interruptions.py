@@ -9,17 +9,20 @@ from dossier.domain import refusals
 from dossier.domain.acts import judge, refusal
 from dossier.domain.changes import accepted, paused, resumed
 from dossier.domain.dossiers import Dossier
-from dossier.domain.due_dates import Calendars
+from dossier.domain.due_dates import Calendars, answer_until, calendar_of
 from dossier.domain.facts import Done, PaymentRecorded, PaymentRequired, SupplementReceived, SupplementRequested
 from dossier.domain.limits import IntervalKind, SupplementClock
 from dossier.domain.refusals import Act
 from dossier.domain.status import Status
 
 
-def request_supplement(dossier: Dossier, now: datetime, reason: str, respond_by: date | None = None) -> Done:
+def request_supplement(
+    dossier: Dossier, now: datetime, calendars: Calendars, reason: str, respond_by: date | None = None
+) -> Done:
     """Ask the citizen, once, to amend or supplement (1, 2, 4 to 5), with a reason and perhaps a last day to answer.
 
-    NĐ 61/2018, art. 11(2)(c), 17(1) and 19(4). The clock stands still.
+    NĐ 61/2018, art. 11(2)(c), 17(1) and 19(4); NĐ 118/2025, art. 11(2)(c), 17(1)(c) and 19(5). The clock stands still.
+    A day that is named is taken for that of a special law; without one the decree's own holds, after appraisal only.
     """
     at = judge(dossier, Act.REQUEST_SUPPLEMENT, now)
     if not reason.strip():
@@ -29,6 +32,7 @@ def request_supplement(dossier: Dossier, now: datetime, reason: str, respond_by:
     else:
         waiting = paused(dossier, at, IntervalKind.SUPPLEMENT, Status.AWAITING_SUPPLEMENT)
         waiting = replace(waiting, resumes_as=dossier.status)
+        respond_by = respond_by or answer_until(calendar_of(calendars, dossier.unit), dossier.rules, at)
     waiting = replace(waiting, respond_by=respond_by, supplement_requests=dossier.supplement_requests + 1)
     return Done(waiting, (SupplementRequested(at, reason, respond_by, dossier.due_at),))
 

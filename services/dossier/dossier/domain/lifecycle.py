@@ -141,7 +141,7 @@ def return_result(dossier: Dossier, now: datetime) -> Done:
 
 
 def withdraw(dossier: Dossier, now: datetime) -> Done:
-    """The citizen takes the dossier back before it is done (to 7)."""
+    """The citizen takes the dossier back before it is done (to 7; NĐ 118/2025, art. 21)."""
     at = judge(dossier, Act.WITHDRAW, now)
     return Done(closed(dossier, at, Status.WITHDRAWN), (DossierWithdrawn(at, withdrawn_outcome()),))
 

@@ -89,7 +89,7 @@ class SupplementClock(Enum):
     """What a supplement does to the time limit (domain practice knows both; 61/2018 says restart)."""
 
     RESTART = "restart"
-    """The time limit starts from zero when the full dossier is in (NĐ 61/2018, art. 19(4))."""
+    """The time limit starts from zero when the full dossier is in (NĐ 61/2018, art. 19(4); NĐ 118/2025, art. 19(5))."""
     PAUSE = "pause"
     """The new due time is the old one plus the working time spent waiting."""
 

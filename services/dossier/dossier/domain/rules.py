@@ -42,19 +42,23 @@ class Rule(Enum):
 
 
 class Provision(NamedTuple):
-    """A rule as people read it and the article it stands in (`NĐ 61/2018, Điều 11(2)(c)`)."""
+    """A rule as people read it and the article it stands in (`NĐ 61/2018, Điều 11(2)(c)`).
+
+    `checked` is False while nobody has compared it with the text that it names.
+    """
 
     text: str
     article: str
+    checked: bool = True
 
 
 @dataclass(frozen=True)
 class RuleSet:
     """One decree in force from a day: its numbers and its provisions.
 
-    `supplement_within_days` are whole working days after the day of receipt, `reappointment_lead_days` calendar days
-    before the due date, `online_answer_hours` working hours, `forward_cutoff_hour` a local hour. `checked` is False while
-    the articles have not been compared with the official text.
+    `supplement_within_days` are whole working days after the day of receipt, `supplement_answer_days` calendar days after
+    the day of the request (None: the decree sets none), `reappointment_lead_days` calendar days before the due date,
+    `online_answer_hours` working hours, `forward_cutoff_hour` a local hour.
     """
 
     id: str
@@ -64,11 +68,11 @@ class RuleSet:
     supplement_clock: SupplementClock = SupplementClock.RESTART
     supplement_requests: int = 1
     supplement_within_days: int = 3
+    supplement_answer_days: int | None = None
     reappointments: int = 1
     reappointment_lead_days: int = 1
     forward_cutoff_hour: int = 15
     online_answer_hours: int = 8
-    checked: bool = True
 
     def __post_init__(self) -> None:
         missing = [rule.value for rule in Rule if rule not in self.provisions]
@@ -78,6 +82,11 @@ class RuleSet:
     def article(self, rule: Rule) -> str:
         """The article a rule stands in."""
         return self.provisions[rule].article
+
+    @property
+    def unchecked(self) -> tuple[Rule, ...]:
+        """The rules that nobody has compared with the text they name."""
+        return tuple(rule for rule in Rule if not self.provisions[rule].checked)
 
 
 class NoRuleSet(LookupError):
