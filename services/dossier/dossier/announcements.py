@@ -68,6 +68,7 @@ def order_of(record: Record, fact: facts.Fact) -> tuple[type[EventType], str, di
         "unit_name": record.unit_name,
         "procedure_name": record.procedure_name,
         "status_name": record.dossier.status.text,
+        "decree": record.dossier.rules.decree,
         **{name: _text(value) for name, value in _values(fact).items()},
         "due_at": _text(record.dossier.due_at),
     }

@@ -53,6 +53,15 @@ def test_the_first_line_of_a_template_is_the_subject() -> None:
     assert text.body.startswith("Kính gửi Lò Văn An,\n") and "26/10/2021" in text.body
 
 
+def test_a_letter_names_the_decree_of_its_dossier() -> None:
+    values = _plain() | {"reason": "Thiếu bản vẽ", "respond_by": "", "procedure_name": "x"}
+    told = templates.render("dossier_supplement_requested", values | {"decree": "Nghị định 118/2025/NĐ-CP"})
+    assert "(Nghị định 118/2025/NĐ-CP, Điều 11)" in told.body
+    assert "(Nghị định 61/2018/NĐ-CP, Điều 11)" in templates.render("dossier_supplement_requested", values).body, (
+        "as orders were written before they named it"
+    )
+
+
 def test_a_missing_value_is_an_error_that_names_it() -> None:
     with pytest.raises(templates.TemplateRefused, match="procedure_name"):
         templates.render("dossier_accepted", {"code": "x", "full_name": "x", "unit_name": "x"})
