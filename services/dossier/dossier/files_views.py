@@ -22,6 +22,7 @@ from dossier.search_words import without_accents
 blueprint = Blueprint("files", "files", description="Files of a dossier")
 KINDS = ("application", "supplement", "result", "other")
 MOST_FILES = 200
+AS_IT_IS = "Gửi chính nội dung tệp làm thân yêu cầu, không phải biểu mẫu multipart"
 
 
 class FileArguments(Schema):
@@ -67,6 +68,8 @@ def add_file(query: dict[str, Any], code: str) -> Any:
     Nothing is open in the database while the bytes come in; what is not committed at the end is not to be seen.
     """
     keep, limit = _keep(), settings.files().limit_bytes
+    if request.mimetype.startswith("multipart/"):
+        raise Problem(415, "File refused", errors=[{"field": "body", "rule": AS_IT_IS}])
     request.max_content_length = limit
     with database().transaction() as tx:
         changeable(tx, code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,14 @@ def test_a_file_comes_back_as_it_was_to_be_saved_and_never_shown(desk: Desk) -> 
     assert got.headers["X-Content-Type-Options"] == "nosniff" and got.content_type == "application/pdf"
     actions = [row.action for row in desk.world.sql("SELECT action FROM audit_entry WHERE action LIKE '%%-file'")]
     assert sorted(actions) == ["dossier.add-file", "dossier.read-file"]
+
+
+def test_a_file_inside_a_form_is_refused_with_how_to_send_it(desk: Desk) -> None:
+    code = desk.file("A")
+    form = {"file": (io.BytesIO(PDF), "don.pdf")}
+    answer = desk("POST", f"/v1/dossiers/{code}/files", data=form, content_type="multipart/form-data")
+    assert answer.status_code == 415
+    assert "multipart" in answer.json["errors"][0]["rule"]
 
 
 def test_files_belong_to_their_dossier_and_its_officers(desk: Desk) -> None:
