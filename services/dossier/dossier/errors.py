@@ -11,6 +11,7 @@ from dossier.domain.calendar import CalendarError
 from dossier.domain.refusals import RuleBroken
 from dossier.domain.rules import NoRuleSet
 from dossier.files import StoreAway
+from dossier.files_store import CutOff
 from dossier.forms import FormNotIssued
 from dossier.store import NoSuchDossier
 
@@ -52,7 +53,7 @@ def problem_of(error: Exception) -> Problem | None:
             return _field(error.field, str(error))
         case UnitCannot():
             return _field("unit", str(error))
-        case StoreAway():
+        case StoreAway() | CutOff():
             return Problem(503, "Temporarily unavailable", "Kho tệp không trả lời", code="file-store", headers=LATER)
         case NotReserved() | CodeTaken():
             return _field("code", str(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from typing import Any
 from urllib.parse import quote
@@ -14,9 +15,10 @@ from chassis import audit, context
 from chassis.auth import require
 from chassis.context import new_id
 from chassis.database import Tx
+from chassis.objects import StoreAway
 from chassis.problems import Problem
 from chassis.web import Blueprint, database, transactional
-from dossier import desk, files, files_store, reading, settings
+from dossier import desk, files, files_store, files_sweep, reading, settings
 from dossier.search_words import without_accents
 
 blueprint = Blueprint("files", "files", description="Files of a dossier")
@@ -65,7 +67,7 @@ def changeable(tx: Tx, code: str) -> str:
 def add_file(query: dict[str, Any], code: str) -> Any:
     """Add a file: the body is its bytes, Content-Disposition its name. The same file sent again is the one there is.
 
-    Nothing is open in the database while the bytes come in; what is not committed at the end is not to be seen.
+    Nothing is open in the database while the bytes come in; a file is seen only when they are kept.
     """
     keep, limit = _keep(), settings.files().limit_bytes
     if request.mimetype.startswith("multipart/"):
@@ -83,22 +85,18 @@ def add_file(query: dict[str, Any], code: str) -> Any:
 
 
 def _kept(keep: files.Keep, draft: files.Draft, code: str, kind: str) -> Any:
-    name = files.shown_name(_sent_name(), draft.media_type)
+    name, file_id = files.shown_name(_sent_name(), draft.media_type), new_id()
+    now, by = datetime.datetime.now(datetime.UTC), context.current().caller.subject
     with database().transaction() as tx:
         if found := files_store.same(tx, code, name, kind, draft.sha256):
             return found, 200
-    file_id = new_id()
+        files_store.announce(tx, file_id, code, name, kind, draft, now, by)
     keep.put(draft.path, file_id)
-    try:
-        with database().transaction() as tx:
-            changeable(tx, code)
-            now, by = datetime.datetime.now(datetime.UTC), context.current().caller.subject
-            files_store.add(tx, file_id, code, name, kind, draft, now, by)
-            audit.record(tx, "dossier.add-file", f"dossier/{code}/files/{file_id}", after={"sha256": draft.sha256})
-            return files_store.get(tx, code, file_id), 201, {"Location": f"/v1/dossiers/{code}/files/{file_id}"}
-    except BaseException:
-        keep.remove(file_id)
-        raise
+    with database().transaction() as tx:
+        changeable(tx, code)
+        files_store.kept(tx, file_id)
+        audit.record(tx, "dossier.add-file", f"dossier/{code}/files/{file_id}", after={"sha256": draft.sha256})
+        return files_store.get(tx, code, file_id), 201, {"Location": f"/v1/dossiers/{code}/files/{file_id}"}
 
 
 def _sent_name() -> str:
@@ -149,7 +147,8 @@ def remove_file(code: str, file_id: str) -> None:
         now = datetime.datetime.now(datetime.UTC)
         sha256 = files_store.remove(tx, code, file_id, now, context.current().caller.subject) or _missing()
         audit.record(tx, "dossier.remove-file", f"dossier/{code}/files/{file_id}", before={"sha256": sha256})
-    keep.remove(file_id)
+    with contextlib.suppress(StoreAway):  # then the scheduler removes the bytes
+        files_sweep.sweep(database(), keep)
 
 
 def _disposition(name: str) -> str:

@@ -15,7 +15,7 @@ from chassis.cli import run_loop
 from chassis.context import Context, new_id
 from chassis.database import Database, Tx, is_away
 from chassis.service import Service
-from dossier import recompute, settings, watch_store
+from dossier import files, files_sweep, recompute, settings, watch_store
 from dossier.domain.promises import WARNINGS, Kind, fact_of, overdue_at
 from dossier.store import Record
 from dossier.telling import Tidings, tell
@@ -46,6 +46,8 @@ class Scheduler:
 
     def run(self) -> None:
         """Work until told to stop. What is due goes before what is to be recounted."""
+        if keep := files.keep():
+            files_sweep.start(self.stopping, self.database, keep)
         while not self.stopping.is_set():
             try:
                 if not (self.say_due() or self.recount()):

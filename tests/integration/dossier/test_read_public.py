@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from dossier import settings
-from tests.integration.dossier.reading_world import READ, Desk, desk, template
+from chassis import objects
+from dossier import files_store, files_sweep, settings
+from tests.integration.dossier.reading_world import READ, Desk
 
-__all__ = ["desk", "template"]
 PDF = b"%PDF-1.7\n" + b"0" * 5000
 NAME = {"Content-Disposition": "attachment; filename*=UTF-8''T%E1%BB%9D%20khai.PDF"}
 ADMIN = {"unit": "H52", "scopes": ["catalogue:write"]}
@@ -182,19 +182,49 @@ def test_what_is_no_document_is_refused_and_leaves_nothing(
     assert not [kept for kept in (tmp_path / "files").rglob("*") if kept.is_file()]
 
 
-def test_a_crash_before_the_commit_leaves_no_file_to_be_seen(
+def on_disk(tmp_path: Path) -> list[Path]:
+    return [kept for kept in (tmp_path / "files").rglob("*") if kept.is_file()]
+
+
+def test_a_crash_before_the_commit_leaves_no_file_to_be_seen_and_no_bytes_for_ever(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dossier import files_store
-
     def crash(*_: object) -> None:
         raise RuntimeError("power cut")
 
     code = desk.file("A")
-    monkeypatch.setattr(files_store, "add", crash)
-    assert send(desk, code).status_code == 500
+    with monkeypatch.context() as patched:
+        patched.setattr(files_store, "kept", crash)
+        assert send(desk, code).status_code == 500
     assert desk("GET", f"/v1/dossiers/{code}/files").json["items"] == []
-    assert not [kept for kept in (tmp_path / "files").rglob("*") if kept.is_file()]
+    keep = objects.Folder(tmp_path / "files")
+    assert (files_sweep.sweep(desk.world.database, keep), len(on_disk(tmp_path))) == (0, 1), "it may still be coming"
+
+    desk.world.sql("UPDATE dossier_file SET added_at = added_at - interval '61 minutes'")
+
+    assert (files_sweep.sweep(desk.world.database, keep), on_disk(tmp_path)) == (1, [])
+    assert files_sweep.sweep(desk.world.database, keep) == 0
+    assert desk("GET", f"/v1/dossiers/{code}/files").json["items"] == []
+    with desk.world.database.transaction() as tx, pytest.raises(files_store.CutOff):
+        files_store.kept(tx, desk.world.sql("SELECT id::text AS id FROM dossier_file")[0].id)
+
+
+def test_a_file_that_was_removed_while_the_store_was_away_goes_later(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise objects.StoreAway("timeout")
+
+    code = desk.file("A")
+    path = send(desk, code).headers["Location"]
+    with monkeypatch.context() as patched:
+        patched.setattr(objects.Folder, "remove", away)
+        assert desk("DELETE", path).status_code == 204
+    assert desk("GET", path).status_code == 404
+    assert len(on_disk(tmp_path)) == 1
+
+    assert files_sweep.sweep(desk.world.database, objects.Folder(tmp_path / "files")) == 1
+    assert on_disk(tmp_path) == []
 
 
 def test_units_and_procedures_are_open_to_everybody_and_may_be_kept(desk: Desk) -> None:
