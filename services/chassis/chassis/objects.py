@@ -23,7 +23,7 @@ class ObjectSettings:
     """An S3-compatible server; without an endpoint a folder is used."""
 
     endpoint: str = variable("S3_ENDPOINT", "host:port of an S3-compatible server; empty: the folder", "")
-    bucket: str = variable("S3_BUCKET", "its bucket, which must be there", "")
+    bucket: str = variable("S3_BUCKET", "its bucket, which must be there", "ioc")
     region: str = variable("S3_REGION", "its region; empty: the server's default", "")
     access_key: str = variable("S3_ACCESS_KEY", "account", "", secret=True)
     secret_key: str = variable("S3_SECRET_KEY", "its secret", "", secret=True)

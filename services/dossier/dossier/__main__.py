@@ -1,6 +1,7 @@
 """`python -m dossier web|worker|relay|migrate|catalogue|…`."""
 
 from chassis.cli import main
+from chassis.objects import ObjectSettings
 from chassis.service import Service
 from dossier.catalogue_load import catalogue
 from dossier.import_command import import_file
@@ -16,7 +17,7 @@ SERVICE = Service(
     views="dossier.views:BLUEPRINTS",
     domain_errors="dossier.errors:problem_of",
     commands=(catalogue, import_file, scheduler, portal, reconcile, procedures),
-    settings=(LookupSettings, FileSettings, ImportSettings, WatchSettings, PortalSwitch),
+    settings=(LookupSettings, FileSettings, ObjectSettings, ImportSettings, WatchSettings, PortalSwitch),
 )
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from typing import IO
 import filetype
 
 from chassis.objects import PIECE, Keep, ObjectSettings, StoreAway, open_keep
+from chassis.settings import read
 from dossier import settings
 
 __all__ = ["Draft", "FileRefused", "Keep", "StoreAway", "keep", "media_type_of", "received", "shown_name"]
@@ -56,20 +57,7 @@ class Draft:
 @functools.cache
 def keep() -> Keep | None:
     """Where this process keeps files; None where nothing is set up for it."""
-    found = settings.files()
-    return open_keep(found.folder, server(found))
-
-
-def server(found: settings.FileSettings) -> ObjectSettings:
-    """The S3-compatible server of the settings."""
-    return ObjectSettings(
-        endpoint=found.s3_endpoint,
-        bucket=found.s3_bucket,
-        region=found.s3_region,
-        access_key=found.s3_access_key,
-        secret_key=found.s3_secret_key,
-        secure=found.s3_secure,
-    )
+    return open_keep(settings.files().folder, read(ObjectSettings))
 
 
 @contextlib.contextmanager

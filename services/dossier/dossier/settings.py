@@ -35,12 +35,6 @@ class FileSettings:
         "DOSSIER_FILES_FOLDER", "folder of the files; without it and S3_ENDPOINT no file is taken", ""
     )
     limit_bytes: int = variable("DOSSIER_FILE_LIMIT_BYTES", "largest file", 20 * 1024 * 1024)
-    s3_endpoint: str = variable("S3_ENDPOINT", "host:port of an S3-compatible server; empty: the folder", "")
-    s3_bucket: str = variable("S3_BUCKET", "its bucket, which must be there", "dossier-files")
-    s3_region: str = variable("S3_REGION", "its region; empty: the server's default", "")
-    s3_access_key: str = variable("S3_ACCESS_KEY", "account", "", secret=True)
-    s3_secret_key: str = variable("S3_SECRET_KEY", "its secret", "", secret=True)
-    s3_secure: bool = variable("S3_SECURE", "whether it is spoken to over TLS", True)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from chassis import objects
-from dossier import files, settings
+from dossier import files
 
 PDF = b"%PDF-1.7\n" + b"0" * 200_000
 NO_SUCH_KEY = b"""<?xml version="1.0" encoding="UTF-8"?>
@@ -57,14 +57,14 @@ def store() -> Iterator[tuple[objects.S3, type[Bucket]]]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Own) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        found = settings.FileSettings(
-            s3_endpoint=f"127.0.0.1:{server.server_port}",
-            s3_access_key="dossier",
-            s3_secret_key="a secret of the test",
-            s3_region="vn",
-            s3_secure=False,
+        found = objects.ObjectSettings(
+            endpoint=f"127.0.0.1:{server.server_port}",
+            access_key="dossier",
+            secret_key="a secret of the test",
+            region="vn",
+            secure=False,
         )
-        yield objects.S3(files.server(found)), Own
+        yield objects.S3(found), Own
         server.shutdown()
 
 
@@ -72,7 +72,7 @@ def test_bytes_come_back_and_can_be_forgotten(store: tuple[objects.S3, type[Buck
     keep, bucket = store
     with files.received(io.BytesIO(PDF), tmp_path, 1_000_000) as draft:
         keep.put(draft.path, "0190-key-ab")
-    assert bucket.objects == {"/dossier-files/0190-key-ab": PDF}
+    assert bucket.objects == {"/ioc/0190-key-ab": PDF}
     assert b"".join(keep.pieces("0190-key-ab")) == PDF
     keep.remove("0190-key-ab")
     with pytest.raises(FileNotFoundError):
@@ -85,7 +85,7 @@ def test_the_secret_signs_and_never_travels(store: tuple[objects.S3, type[Bucket
     with files.received(io.BytesIO(PDF), tmp_path, 1_000_000) as draft:
         keep.put(draft.path, "key")
     assert all(sent.startswith("AWS4-HMAC-SHA256") and "secret" not in sent for sent in bucket.authorizations)
-    assert "a secret" not in repr(settings.FileSettings(s3_secret_key="a secret of the test"))
+    assert "a secret" not in repr(objects.ObjectSettings(secret_key="a secret of the test"))
 
 
 def test_a_store_that_does_not_answer_is_told_apart_from_a_file_that_is_gone(tmp_path: Path) -> None:
