@@ -1,4 +1,4 @@
-"""HTTP in: lists of dossiers, an officer's worklist, and what may be done to a dossier now."""
+"""HTTP in: lists of dossiers and an officer's worklist."""
 
 from __future__ import annotations
 
@@ -13,32 +13,12 @@ from chassis.database import Tx
 from chassis.problems import Problem
 from chassis.web import Blueprint, transactional
 from dossier import catalogue_store, desk, imports_store, read_store, reading, search_words
-from dossier.domain.acts import judge
-from dossier.domain.dossiers import Channel, Dossier
+from dossier.domain.dossiers import Channel
 from dossier.domain.outcome import DueState, due_state
-from dossier.domain.refusals import Act, RuleBroken
 from dossier.domain.status import Status
 
 blueprint = Blueprint("register", "register", description="Lists of dossiers and worklists")
 
-ACTS = {
-    Act.ACCEPT: "Tiếp nhận hồ sơ",
-    Act.REJECT: "Từ chối hồ sơ",
-    Act.REQUEST_SUPPLEMENT: "Yêu cầu bổ sung, hoàn thiện hồ sơ",
-    Act.RECEIVE_SUPPLEMENT: "Nhận hồ sơ bổ sung",
-    Act.REQUIRE_PAYMENT: "Yêu cầu thực hiện nghĩa vụ tài chính",
-    Act.RECORD_PAYMENT: "Ghi nhận thanh toán",
-    Act.FORWARD: "Chuyển hồ sơ sang bước tiếp theo",
-    Act.PROPOSE_APOLOGY: "Đề xuất xin lỗi và hẹn lại ngày trả kết quả",
-    Act.APPROVE_APOLOGY: "Duyệt thư xin lỗi và ngày hẹn lại",
-    Act.DECLINE_APOLOGY: "Không duyệt thư xin lỗi",
-    Act.EXTEND: "Xin lỗi và hẹn lại ngày trả kết quả",
-    Act.STOP: "Dừng giải quyết hồ sơ",
-    Act.WITHDRAW: "Rút hồ sơ theo yêu cầu của công dân",
-    Act.COMPLETE: "Hoàn thành xử lý",
-    Act.RETURN_RESULT: "Trả kết quả",
-    Act.RESOLVE_ON_THE_SPOT: "Giải quyết và trả kết quả ngay",
-}
 TASKS = {
     Status.FILED: "Trả lời tiếp nhận",
     Status.ACCEPTED: "Chuyển hồ sơ xử lý",
@@ -172,32 +152,6 @@ class WorkPage(Schema):
     next = fields.String(allow_none=True)
 
 
-class AllowedAct(Schema):
-    """An act that the law allows now."""
-
-    act = fields.String()
-    name = fields.String()
-
-
-class RefusedAct(AllowedAct):
-    """An act that it does not, and why."""
-
-    error = fields.String()
-    rule = fields.String()
-    article = fields.String()
-
-
-class ActsSchema(Schema):
-    """What may be done; `may_act` is whether the caller's unit and scopes cover the dossier."""
-
-    code = fields.String()
-    status = fields.Integer()
-    status_name = fields.String()
-    may_act = fields.Boolean()
-    allowed = fields.List(fields.Nested(AllowedAct))
-    refused = fields.List(fields.Nested(RefusedAct))
-
-
 def _due_state(line: Any) -> str | None:
     """Finished dossiers stand to no promise any more."""
     status = Status(line.status)
@@ -299,37 +253,3 @@ def worklist(tx: Tx, query: dict[str, Any]) -> dict[str, Any]:
         raise desk.WrongUnit(unit)
     rows = read_store.worklist(tx, unit, place(query["cursor"], ["-infinity", ""]), query["limit"] + 1)
     return paging.page(rows, query["limit"], lambda row: [row.place, row.code]) | {"unit": unit}
-
-
-@blueprint.route("/v1/dossiers/<code>/acts")
-@require("dossier:read")
-@transactional
-@blueprint.response(200, ActsSchema)
-def show_acts(tx: Tx, code: str) -> dict[str, Any]:
-    """Which acts are allowed now, and for each that is not the rule that it would break and its article.
-
-    An act may still be refused for what it brings: a missing reason, a wrong amount.
-    """
-    dossier = reading.readable(tx, code).dossier
-    judged = {act: _broken(dossier, act) for act in Act}
-    refused = {act: error for act, error in judged.items() if error is not None}
-    return {
-        "code": dossier.code,
-        "status": dossier.status,
-        "status_name": dossier.status.text,
-        "may_act": "dossier:write" in context.current().caller.scopes and desk.covers(dossier),
-        "allowed": [{"act": act.value, "name": ACTS[act]} for act in judged if act not in refused],
-        "refused": [
-            {"act": act.value, "name": ACTS[act], "error": type(error).__name__, "rule": error.rule,
-             "article": error.article}
-            for act, error in refused.items()
-        ],
-    }  # fmt: skip
-
-
-def _broken(dossier: Dossier, act: Act) -> RuleBroken | None:
-    try:
-        judge(dossier, act, now())
-    except RuleBroken as broken:
-        return broken
-    return None

@@ -12,13 +12,16 @@ from chassis.auth import require
 from chassis.database import Tx
 from chassis.web import Blueprint, check_if_match, etag, transactional
 from dossier import (
+    acts_views,
     apologies,
+    calendar_views,
     catalogue_views,
     code_block_views,
     deadline_views,
     desk,
     files_views,
     foreseen,
+    foreseen_views,
     forms_views,
     imports_views,
     lookup_views,
@@ -26,7 +29,6 @@ from dossier import (
     read_views,
     reading,
     store,
-    watch_views,
 )
 from dossier.acting import BODIES, Nothing, PersonSchema, perform
 from dossier.domain.acts import allowed_acts
@@ -39,12 +41,14 @@ blueprint = Blueprint("dossiers", "dossiers", description="Dossiers and the acts
 BLUEPRINTS = [
     blueprint,
     read_views.blueprint,
+    acts_views.blueprint,
     deadline_views.blueprint,
     lookup_views.blueprint,
     files_views.blueprint,
     forms_views.blueprint,
     catalogue_views.blueprint,
-    watch_views.blueprint,
+    calendar_views.blueprint,
+    foreseen_views.blueprint,
     portal_views.blueprint,
     imports_views.blueprint,
     code_block_views.blueprint,

@@ -1,4 +1,4 @@
-"""HTTP in: the calendar and what follows from a change of it, and the breaches that are foreseen."""
+"""HTTP in: the calendar, and the recountings that follow from a change of it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from chassis.database import Tx
 from chassis.paging import PageArguments, decode, page
 from chassis.problems import Problem
 from chassis.web import Blueprint, check_if_match, etag, transactional
-from dossier import foreseen, overrides, reading, recompute_store, watch_store
-from dossier.domain.instants import local_day
+from dossier import overrides, recompute_store
 
-blueprint = Blueprint("watch", "watch", description="The calendar, recountings and foreseen breaches")
+blueprint = Blueprint("calendar", "calendar", description="The calendar and recountings")
 REASON = validate.Length(1, 500)
 FIRST = ("0001-01-01", 0)
 
@@ -122,61 +121,6 @@ class RecomputePage(Schema):
     next = fields.String(allow_none=True)
 
 
-class ForeseenFilter(PageArguments):
-    """Where to look, and how far ahead."""
-
-    unit = fields.String(
-        load_default=None, validate=validate.Length(1, 60), metadata={"description": "with the units below it"}
-    )
-    within_days = fields.Integer(
-        load_default=2, validate=validate.Range(0, 30), metadata={"description": "working days"}
-    )
-
-
-class ForeseenBreach(Schema):
-    """A dossier that will be late unless somebody acts."""
-
-    code = fields.String(attribute="record.dossier.code")
-    unit = fields.String(attribute="record.dossier.unit")
-    unit_name = fields.String(attribute="record.unit_name")
-    procedure = fields.String(attribute="record.dossier.terms.procedure")
-    procedure_name = fields.String(attribute="record.procedure_name")
-    status = fields.Integer(attribute="record.dossier.status")
-    due_at = fields.AwareDateTime(attribute="record.dossier.due_at")
-    remaining = fields.String(attribute="remaining_text")
-    rules = fields.List(
-        fields.String(),
-        metadata={
-            "description": "due_within_days: due within so many working days and not completed. "
-            "remaining_steps_need_more: the steps that remain, each with its whole limit, end after the due date"
-        },
-    )
-    may_reappoint = fields.Boolean(metadata={"description": "NĐ 61/2018, art. 19(9): once, a day before the due date"})
-    apology_proposed = fields.Function(
-        lambda found: found.record.dossier.proposal is not None, metadata={"type": "boolean"}
-    )
-
-
-class ForeseenPage(Schema):
-    """A page of foreseen breaches, the soonest due first."""
-
-    items = fields.List(fields.Nested(ForeseenBreach))
-    next = fields.String(allow_none=True)
-
-
-class LetterArguments(Schema):
-    """What the letter is to say."""
-
-    reason = fields.String(required=True, validate=validate.Length(1, 2000))
-    due_at = fields.AwareDateTime(required=True, metadata={"description": "the new date"})
-
-
-class LetterSchema(Schema):
-    """A letter of apology, form 04."""
-
-    letter = fields.String()
-
-
 @blueprint.route("/v1/calendar/overrides")
 @require("dossier:read")
 @transactional
@@ -184,12 +128,12 @@ class LetterSchema(Schema):
 @blueprint.response(200, OverridePage)
 def list_overrides(tx: Tx, query: dict[str, Any]) -> Any:
     """The days on which the usual calendar is not kept, in order."""
-    after = _after(query["cursor"], FIRST)
-    rows = overrides.page(tx, {name: query[name] for name in ("since", "until", "unit")}, after, query["limit"] + 1)
+    start = key_after(query["cursor"], FIRST)
+    rows = overrides.page(tx, {name: query[name] for name in ("since", "until", "unit")}, start, query["limit"] + 1)
     return page(rows, query["limit"], lambda row: [row.day.isoformat(), row.id])
 
 
-def _after(cursor: str | None, first: tuple[str, Any]) -> tuple[str, Any]:
+def key_after(cursor: str | None, first: tuple[str, Any]) -> tuple[str, Any]:
     """The key inside a cursor: a moment as text, and what tells rows of the same moment apart."""
     key = decode(cursor, list(first))
     try:
@@ -295,29 +239,3 @@ def show_recompute(tx: Tx, number: int) -> Any:
     if found is None:
         raise Problem(404, "Not found", f"Không có lần tính lại số {number}", code="no-such-recompute")
     return found
-
-
-@blueprint.route("/v1/foreseen-breaches")
-@require("dossier:read")
-@transactional
-@blueprint.arguments(ForeseenFilter, location="query")
-@blueprint.response(200, ForeseenPage)
-def list_foreseen(tx: Tx, query: dict[str, Any]) -> Any:
-    """Open dossiers that will be late unless somebody acts: due within so many working days and not completed, or with
-    remaining steps whose limits need more than the working time that is left."""
-    now = watch_store.now(tx)
-    today = datetime.datetime.combine(local_day(now), datetime.time(), datetime.UTC) - datetime.timedelta(days=1)
-    after = _after(query["cursor"], (today.isoformat(), ""))
-    rows = foreseen.find(tx, now, query["within_days"], query["unit"], after, query["limit"] + 1)
-    return page(rows, query["limit"], lambda row: [row.record.dossier.due_at.isoformat(), row.record.dossier.code])
-
-
-@blueprint.route("/v1/dossiers/<code>/apology-letter")
-@require("dossier:write")
-@transactional
-@blueprint.arguments(LetterArguments, location="query")
-@blueprint.response(200, LetterSchema)
-def draft_letter(tx: Tx, query: dict[str, Any], code: str) -> Any:
-    """The letter of apology and re-appointment (form 04) as it would go out; a proposal without a letter takes this."""
-    code = reading.readable(tx, code).dossier.code
-    return {"letter": foreseen.letter(tx, code, query["reason"], query["due_at"])}
