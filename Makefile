@@ -15,6 +15,7 @@ SECONDS ?= 60
 SEED    ?= 1
 B       ?= backbone dossier_import dossier_watch dossier_read cameras pictures
 CHECKED  = $(wildcard services infra tests)
+SERVICES = dossier notify stats ipcam
 
 .DEFAULT_GOAL := help
 .PHONY: help venv up down clean ps logs token test test-unit test-contract test-integration test-e2e \
@@ -86,4 +87,6 @@ format: venv  ## put the code into the house style
 	@$(BIN)/ruff format $(CHECKED)
 
 contracts: venv  ## write the contracts again (JSON Schema, AsyncAPI, OpenAPI) from the code
-	@$(BIN)/python -m chassis contracts
+	@set -e; for service in $(SERVICES); do \
+	  (cd services/$$service && ../../$(BIN)/python -m $$service contracts); \
+	done

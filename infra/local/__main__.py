@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
         return commands.add_parser(name, help=text, description=text, parents=[common])
 
     command("up", "start everything that does not run yet").add_argument(
-        "--only", metavar="LIST", help="service processes to start, such as dossier,notify-web"
+        "--only", metavar="LIST", help="service processes to start, such as dossier,notify-web, or none"
     )
     command("down", "stop what `up` started, and keep the data")
     command("clean", "stop everything and delete the data")
@@ -76,6 +76,8 @@ def main(arguments: list[str]) -> int:
         if not stack.marker.exists() and _only_ends(options):
             print(f"nothing to do: {stack.state} holds no stack")
             return 0
+        if options.command in ("ps", "token", "env"):
+            stack.refuse_other_ports()
         _go_inside(arguments, prepare=_starts(options))
         _run(options, stack)
     except Refused as refusal:

@@ -73,7 +73,7 @@ def addresses(stack: Stack, only: str | None) -> None:
     print("\nAddresses")
     for service in SERVICES:
         if service in there:
-            print(f"  {service:<10} {processes.address(stack, service)}")
+            print(f"  {service:<10} {processes.address(stack, service)}/openapi.json")
     if "ipcam" in there:
         print(
             f"  {'cameras':<10} {stack.url('cameras-control')}/cameras   simulated; what they can be made to do: /faults"

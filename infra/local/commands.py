@@ -19,7 +19,7 @@ def up(stack: Stack, only: str | None) -> None:
         stack.create()
         chosen = processes.wanted(only)
         supervisor = Supervisor(stack)
-        server_programs, desk, rows = _configure(stack, supervisor, [row.name for row in chosen], desk_too=True)
+        server_programs, desk, rows, moved = _configure(stack, supervisor, [row.name for row in chosen], desk_too=True)
         servers.start(stack, supervisor, server_programs)
         servers.wait_for_postgresql(stack, supervisor)
         supervisor.start(program.name for program in desk)
@@ -33,16 +33,17 @@ def up(stack: Stack, only: str | None) -> None:
             with step(program.name) as current:
                 readiness.wait(stack, supervisor, [program])
                 current.outcome = stack.url(program.name)
-        _start_services(stack, supervisor, [(row, rows[row.name]) for row in chosen])
+        _start_services(stack, supervisor, [(row, rows[row.name]) for row in chosen], moved)
         province.up(stack, supervisor, only)
 
 
 def _configure(
     stack: Stack, supervisor: Supervisor, chosen: Iterable[str], desk_too: bool
-) -> tuple[list[Program], list[Program], dict[str, Program]]:
+) -> tuple[list[Program], list[Program], dict[str, Program], set[str]]:
     """Hand supervisor everything that this stack may run: servers, mailbox and accounts, every service process.
 
     First ends what a killed supervisor left behind, and refuses when what is about to start cannot have its ports.
+    The last of the answer names what ran with other settings and was started again.
     """
     supervisor.end_orphans()
     server_programs = servers.prepare(stack)
@@ -54,12 +55,14 @@ def _configure(
         [*server_programs, *desk, cameras.program(stack), *rows.values(), province.program(stack)]
     )
     supervisor.start(stopped)
-    return server_programs, desk, rows
+    return server_programs, desk, rows, set(stopped)
 
 
-def _start_services(stack: Stack, supervisor: Supervisor, chosen: list[tuple[processes.Process, Program]]) -> None:
+def _start_services(
+    stack: Stack, supervisor: Supervisor, chosen: list[tuple[processes.Process, Program]], moved: set[str]
+) -> None:
     """Start all that do not run at once, then wait for one service after the other."""
-    started = set(supervisor.start(row.name for row, _ in chosen))
+    started = moved | set(supervisor.start(row.name for row, _ in chosen))
     for service in dict.fromkeys(row.service for row, _ in chosen):
         own = [(row, program) for row, program in chosen if row.service == service]
         with step(service) as current:
@@ -73,7 +76,7 @@ def servers_up(stack: Stack) -> None:
     with stack.locked():
         stack.create()
         supervisor = Supervisor(stack)
-        server_programs, _, _ = _configure(stack, supervisor, [], desk_too=False)
+        server_programs, *_ = _configure(stack, supervisor, [], desk_too=False)
         servers.start(stack, supervisor, server_programs)
         servers.wait_for_postgresql(stack, supervisor)
         servers.wait_for_rabbitmq(stack, supervisor)

@@ -10,7 +10,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from infra.local.stack import AUDIENCE, HOST, ROOT, Stack
+from infra.local.progress import Refused
+from infra.local.stack import AUDIENCE, HOST, ROOT, SERVICES, Stack
 from infra.local.supervision import Program
 from infra.local.venv import PYTHON
 
@@ -54,8 +55,12 @@ PROCESSES = (
 
 
 def wanted(only: str | None = None) -> tuple[Process, ...]:
-    """The processes of the services that exist; `only` is a list like `dossier,notify-web` (default: IOC_PROCESSES)."""
+    """The processes of the services that exist; `only` is a list like `dossier,notify-web` (default: IOC_PROCESSES), or
+    `none`."""
     names = {name.strip() for name in (only or os.environ.get("IOC_PROCESSES") or "").split(",")} - {""}
+    known = [*SERVICES, *(process.name for process in PROCESSES), "province", "none"]
+    if unknown := names.difference(known):
+        raise Refused(f"no such process: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     there = [process for process in PROCESSES if _entry_point(process.service).exists()]
     return tuple(process for process in there if not names or {process.name, process.service} & names)
 

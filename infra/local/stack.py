@@ -17,6 +17,7 @@ HOST = "127.0.0.1"
 DEFAULT_STATE = ".run/local"
 DEFAULT_PORT_BASE = 18000
 LAST_OFFSET = 199
+RECORDED_PORTS = "port_base"
 # An AF_UNIX path holds 107 bytes, and supervisor adds its pid to the socket's name while it makes it.
 LONGEST_STATE = 80
 
@@ -56,7 +57,7 @@ class Stack:
             raise Refused(f"STATE={folder} would swallow the repository; name a folder of its own, such as .run/mine")
         if len(os.fsencode(folder)) > LONGEST_STATE:
             raise Refused(f"STATE={folder} is longer than {LONGEST_STATE} characters, too long for a unix socket in it")
-        recorded = folder / "port_base"
+        recorded = folder / RECORDED_PORTS
         text = port_base or os.environ.get("PORT_BASE") or (recorded.read_text() if recorded.exists() else "")
         try:
             first = int(text or DEFAULT_PORT_BASE)
@@ -84,6 +85,15 @@ class Stack:
         if not ours and self.state.exists() and any(self.state.iterdir()):
             raise Refused(f"STATE={self.state} holds files that are not a local stack's: left alone")
 
+    def refuse_other_ports(self) -> None:
+        """Refuse to speak of ports on which this stack does not run; only `up` moves it."""
+        recorded = self.state / RECORDED_PORTS
+        if recorded.exists() and (last := recorded.read_text().strip()) != str(self.port_base):
+            raise Refused(
+                f"the stack in {self.state} has its ports from {last} on, not {self.port_base}: leave PORT_BASE out, "
+                "name another STATE, or move it there with `up`"
+            )
+
     def create(self) -> None:
         """Make the state folder."""
         self.refuse_foreign()
@@ -92,7 +102,7 @@ class Stack:
         self.state.chmod(0o711 if os.geteuid() == 0 else 0o700)
         self.marker.write_text("The state of one local stack: python3 -m infra.local --help. `clean` deletes it.\n")
         self.logs.mkdir(exist_ok=True)
-        (self.state / "port_base").write_text(f"{self.port_base}\n")
+        (self.state / RECORDED_PORTS).write_text(f"{self.port_base}\n")
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -116,24 +116,26 @@ class Supervisor:
             return False
         return True
 
-    def configure(self, programs: Iterable[Program]) -> set[str]:
+    def configure(self, programs: Sequence[Program]) -> list[str]:
         """Write the configuration and start the daemon, or make the running one take it.
 
-        A program that changed is stopped; the answer names those of them that ran, for the caller to start again.
+        A program that changed is stopped; the answer names those of them that ran, in the order in which they are given,
+        for the caller to start again.
         """
         self._write(programs)
         if not self.runs():
             self._start_daemon()
-            return set()
+            return []
         running = self.running()
         added, changed, removed = self._call.reloadConfig()[0]
-        for name in changed + removed:
+        again = [program.name for program in programs if program.name in changed]
+        for name in [*reversed(again), *removed]:  # RabbitMQ before its port mapper, or it starts one of its own
             with contextlib.suppress(xmlrpc.client.Fault):
                 self._call.stopProcessGroup(name)
             self._call.removeProcessGroup(name)
         for name in added + changed:
             self._call.addProcessGroup(name)
-        return running & set(changed)
+        return [name for name in again if name in running]
 
     def _write(self, programs: Iterable[Program]) -> None:
         user = "user=root" if os.geteuid() == 0 else ""

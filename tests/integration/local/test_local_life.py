@@ -60,6 +60,21 @@ def test_a_killed_server_comes_back_by_itself(stack):
     wait_until(lambda: postgres.answers(stack), "an answer of PostgreSQL")
 
 
+def test_a_stack_moves_to_other_ports_and_back_with_all_that_it_runs(stack):
+    moved = Stack.chosen(str(stack.state), PORT_BASE + 200)
+    try:
+        local(moved, "up", *NO_SERVICES)
+        assert set(pids(moved)) >= {"postgresql", "rabbitmq", "epmd", "mailbox", "oidc"}
+    finally:
+        local(stack, "up", *NO_SERVICES)
+    back = pids(stack)
+
+    local(stack, "up", *NO_SERVICES)
+
+    assert "epmd" in back, "and not one that RabbitMQ left behind on its port"
+    assert pids(stack) == back
+
+
 def send(stack, recipient):
     message = EmailMessage()
     message["Subject"] = "Hồ sơ đã có kết quả"

@@ -43,6 +43,12 @@ def test_a_stack_remembers_its_ports(stack):
     assert Stack.chosen(str(stack.state)).port_base == 28000
 
 
+def test_ports_that_the_stack_does_not_have_are_not_spoken_of(stack):
+    stack.refuse_other_ports()
+    with pytest.raises(Refused, match="28000 on, not 29000"):
+        Stack.chosen(str(stack.state), 29000).refuse_other_ports()
+
+
 @pytest.mark.parametrize("state", [str(ROOT), "/", ".", str(ROOT.parent), "/tmp/" + "x" * 90])
 def test_a_state_folder_that_would_swallow_the_repository_or_is_too_long_is_refused(state):
     with pytest.raises(Refused):
@@ -139,6 +145,7 @@ def test_the_list_of_processes_can_be_limited_by_service_and_by_process(monkeypa
         "notify-web",
     }
     assert processes.wanted() == processes.PROCESSES
+    assert processes.wanted("none") == processes.wanted("province") == ()
 
 
 def named(requirement):
@@ -148,6 +155,18 @@ def named(requirement):
 def requirements(path):
     lines = (line.split("#")[0].strip() for line in path.read_text().splitlines())
     return {named(line) for line in lines if line and not line.startswith("-")}
+
+
+def test_a_process_that_does_not_exist_is_refused_by_name(monkeypatch):
+    monkeypatch.setenv("IOC_PROCESSES", "dossier,notify-wbe")
+    with pytest.raises(Refused, match=r"notify-wbe; there are dossier, .*notify-web"):
+        processes.wanted()
+
+
+def test_make_writes_the_contracts_of_every_service():
+    line = re.search(r"^SERVICES = (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+    assert line and line[1].split() == list(SERVICES)
 
 
 def test_every_requirement_and_every_services_dependency_is_pinned():
