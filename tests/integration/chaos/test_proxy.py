@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.chaos.proxy import FaultProxy
+from tests.conditions import wait_until
 
 
 class Echo(socketserver.BaseRequestHandler):
@@ -137,8 +138,7 @@ def test_a_black_hole_can_be_dropped(proxy: FaultProxy) -> None:
     proxy.black_hole()
     with connect(proxy) as client:
         client.sendall(b"anyone?")
-        while proxy.connections == 0:
-            time.sleep(0.001)
+        wait_until(lambda: proxy.connections, "the connection")
         assert proxy.drop_connections() == 1
         with pytest.raises(ConnectionResetError):
             client.recv(1)

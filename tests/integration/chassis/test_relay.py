@@ -78,6 +78,15 @@ def test_commands_wait_for_their_queue_in_order_while_everything_else_goes_on(li
     assert not live.sql("SELECT 1 FROM event_log WHERE type LIKE '%%errand%%'")
 
 
+def test_more_commands_than_a_window_that_nobody_takes_hold_no_event_up(world: World) -> None:
+    for number in range(12):
+        world.announce("errand", f"e{number}")
+    event = world.announce("counted", "behind-errands")
+    world.run("relay", RELAY_WINDOW="5", RELAY_HELD_S="3600")
+    wait_until(lambda: world.sql("SELECT event_id::text FROM event_log") == [(event,)], "the event behind them")
+    assert world.sql("SELECT count(*) FROM outbox WHERE is_command")[0][0] == 12
+
+
 def test_events_to_nobody_are_not_lost(live: World) -> None:
     ids = [live.announce("echoed", "to-nobody", of=str(number)) for number in range(3)]
     wait_until(lambda: empty(live), "everything to be published")

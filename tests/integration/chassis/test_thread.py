@@ -178,6 +178,7 @@ def test_log_lines_hide_people_and_secrets(whole: World, issuer: Issuer) -> None
 
 def test_every_log_line_is_json(whole: World) -> None:
     for process in whole.processes:
+        assert process.text, process.job
         if process.job != "web":  # gunicorn greets in words
             assert [line for line in process.text.splitlines() if not line.startswith("{")] == []
 

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from chassis.settings import AuthSettings, WebSettings
 from chassis.web import create_app
-from dossier import files, settings
 from dossier.errors import problem_of
 from dossier.views import BLUEPRINTS
-from infra.local.stack import Stack
-from tests.integration.dossier.watching import World, make_template
+from tests.integration.dossier.watching import World
 
 NOWHERE = "http://127.0.0.1:9"
 READ, WRITE = ["dossier:read"], ["dossier:read", "dossier:write"]
@@ -58,24 +52,3 @@ class Desk:
         answer = self("GET", f"/v1/dossiers{query}", **who)
         assert answer.status_code == 200, answer.text
         return [item["code"] for item in answer.json["items"]]
-
-
-@pytest.fixture(scope="module")
-def template(private_servers: Stack) -> Stack:
-    """The servers, with a migrated and seeded template."""
-    make_template(private_servers)
-    return private_servers
-
-
-@pytest.fixture
-def desk(template: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    """A desk in a world of the test's own."""
-    monkeypatch.setenv("DOSSIER_LOOKUP_KEY", "a key of the tests of 32 characters")
-    monkeypatch.setenv("DOSSIER_FILES_FOLDER", str(tmp_path / "files"))
-    for cached in (settings.lookup, settings.files, files.keep):
-        cached.cache_clear()
-    world = World(template, tmp_path)
-    yield Desk(world)
-    world.close()
-    for cached in (settings.lookup, settings.files, files.keep):
-        cached.cache_clear()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,24 +12,10 @@ import requests
 
 from dossier.domain import lifecycle
 from dossier.domain.instants import VIETNAM
-from infra.local.stack import Stack
 from tests.conditions import wait_until
-from tests.integration.dossier.watching import World, make_template
+from tests.integration.dossier.watching import World
 
 Call = Callable[..., requests.Response]
-
-
-@pytest.fixture(scope="module")
-def template(private_servers: Stack) -> Stack:
-    make_template(private_servers)
-    return private_servers
-
-
-@pytest.fixture
-def world(template: Stack, tmp_path: Path) -> Iterator[World]:
-    made = World(template, tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,25 +10,11 @@ import requests
 
 from dossier.domain import lifecycle
 from dossier.domain.instants import VIETNAM
-from infra.local.stack import Stack
 from tests.conditions import wait_until
-from tests.integration.dossier.watching import World, make_template, outbox_closed
+from tests.integration.dossier.watching import World, outbox_closed
 
 MONDAY = datetime.datetime(2026, 3, 2, 9, 0, tzinfo=VIETNAM)  # ten working days: due on Monday 16/3/2026
 TUESDAY = datetime.date(2026, 3, 10)
-
-
-@pytest.fixture(scope="module")
-def template(private_servers: Stack) -> Stack:
-    make_template(private_servers)
-    return private_servers
-
-
-@pytest.fixture
-def world(template: Stack, tmp_path: Path) -> Iterator[World]:
-    made = World(template, tmp_path)
-    yield made
-    made.close()
 
 
 def progress(world: World, number: int) -> Any:

@@ -12,9 +12,7 @@ import pytest
 from dossier import code_blocks
 from dossier.domain.instants import local_day
 from tests.integration.dossier.importing import line, ndjson
-from tests.integration.dossier.reading_world import Desk, desk, template
-
-__all__ = ["desk", "template"]
+from tests.integration.dossier.reading_world import Desk
 
 
 def today() -> datetime.date:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import sqlalchemy
@@ -12,23 +10,9 @@ import sqlalchemy
 from dossier import catalogue, desk
 from dossier.domain.dossiers import Channel
 from dossier.domain.instants import VIETNAM
-from infra.local.stack import Stack
-from tests.integration.dossier.watching import AN, World, make_template
+from tests.integration.dossier.watching import AN, World
 
 MONDAY = datetime.datetime(2026, 3, 9, 9, 0, tzinfo=VIETNAM)
-
-
-@pytest.fixture(scope="module")
-def template(private_servers: Stack) -> Stack:
-    make_template(private_servers)
-    return private_servers
-
-
-@pytest.fixture
-def world(template: Stack, tmp_path: Path) -> Iterator[World]:
-    made = World(template, tmp_path)
-    yield made
-    made.close()
 
 
 class Interrupted(Exception):

@@ -12,9 +12,8 @@ import pytest
 
 from dossier import forms_views
 from dossier.domain.instants import VIETNAM
-from tests.integration.dossier.reading_world import READ, Desk, desk, template
+from tests.integration.dossier.reading_world import READ, Desk
 
-__all__ = ["desk", "template"]
 APPLICANT = {"full_name": "Nguyễn Thị Hường", "address": "Tổ 3, phường Chiềng Lề", "phone": "0912345678"}
 
 

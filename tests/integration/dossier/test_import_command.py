@@ -8,7 +8,6 @@ import json
 import os
 import re
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +15,13 @@ import pytest
 import requests
 
 from infra.local.processes import environment as environment_of
-from infra.local.stack import ROOT, Stack
+from infra.local.stack import ROOT
 from tests.conditions import wait_until
 from tests.integration.chassis.processes import Process
 from tests.integration.dossier.importing import finished, line, ndjson
-from tests.integration.dossier.watching import World, make_template
+from tests.integration.dossier.watching import World
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
-
-
-@pytest.fixture(scope="module")
-def template(private_servers: Stack) -> Stack:
-    make_template(private_servers)
-    return private_servers
-
-
-@pytest.fixture
-def world(template: Stack, tmp_path: Path) -> Iterator[World]:
-    made = World(template, tmp_path)
-    yield made
-    made.close()
 
 
 def written(world: World, *lines: Any) -> Path:

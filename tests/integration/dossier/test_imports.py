@@ -18,10 +18,9 @@ from dossier.domain.dossiers import Channel
 from dossier.domain.refusals import Act
 from dossier.store import Person
 from tests.integration.dossier.importing import act, finished, line, ndjson
-from tests.integration.dossier.reading_world import Desk, desk, template
+from tests.integration.dossier.reading_world import Desk
 from tests.integration.dossier.watching import AN, World
 
-__all__ = ["desk", "template"]
 IMPORT = ["dossier:import"]
 NDJSON = {"Content-Type": "application/x-ndjson"}
 

@@ -21,7 +21,7 @@ from dossier.settings import PortalSettings
 from infra.local.stack import Stack
 from tests.conditions import wait_until
 from tests.integration.dossier.portal_world import OPEN, PASSWORD, PortalWorld, Simulator, switch_on
-from tests.integration.dossier.watching import AN, make_template
+from tests.integration.dossier.watching import AN
 
 NOW = datetime.datetime(2026, 3, 2, 9, 0, tzinfo=VIETNAM)  # a Monday
 PATHS: dict[str, tuple[list[str], list[str]]] = {
@@ -35,12 +35,6 @@ PATHS: dict[str, tuple[list[str], list[str]]] = {
     "withdrawn": (["accept", "withdraw"], ["1", "2", "7"]),
     "refused after appraisal": (["accept", "forward", "reject", "return"], ["1", "2", "4", "9", "10"]),
 }
-
-
-@pytest.fixture(scope="module")
-def template(private_servers: Stack) -> Stack:
-    make_template(private_servers)
-    return private_servers
 
 
 @pytest.fixture

@@ -10,9 +10,8 @@ from infra.local.accounts import ACCOUNTS, officers
 from infra.simulators.province import history, worktime
 from infra.simulators.province.lives import Catalogue, Plan
 from infra.simulators.province.office import Office
-from tests.integration.dossier.reading_world import Desk, desk, template
+from tests.integration.dossier.reading_world import Desk
 
-__all__ = ["desk", "template"]
 NOW = datetime.datetime.now(worktime.VIETNAM)
 
 

@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from dossier.domain import interruptions, lifecycle
 from dossier.domain.dossiers import Channel
 from dossier.domain.instants import VIETNAM
-from infra.local.stack import Stack
 from tests.conditions import wait_until
-from tests.integration.dossier.watching import World, make_template, outbox_closed
+from tests.integration.dossier.watching import World, outbox_closed
 
 LONG_AGO = datetime.datetime(2026, 3, 2, 9, 0, tzinfo=VIETNAM)  # a Monday: due on Monday 16/3/2026 at 9:00
 NOW = datetime.datetime.now(VIETNAM)
-
-
-@pytest.fixture(scope="module")
-def template(private_servers: Stack) -> Stack:
-    make_template(private_servers)
-    return private_servers
-
-
-@pytest.fixture
-def world(template: Stack, tmp_path: Path) -> Iterator[World]:
-    made = World(template, tmp_path)
-    yield made
-    made.close()
 
 
 def test_a_restart_says_what_fell_due_meanwhile_with_its_own_moment(world: World) -> None:

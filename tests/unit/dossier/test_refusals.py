@@ -345,7 +345,7 @@ def test_a_restart_does_not_give_the_one_re_appointment_back() -> None:
     dossier = extend(processing(), "13/10 09:00").dossier
     waiting = lifecycle.request_supplement(dossier, at("14/10 09:00"), CALENDARS, "Thiếu").dossier
     full = lifecycle.receive_supplement(waiting, at("15/10 09:00"), CALENDARS).dossier
-    assert full.due_at == at("29/10 09:00")
+    assert (full.due_at, full.reappointment) == (at("29/10 09:00"), None)
     with pytest.raises(refusals.AlreadyReappointed):
         extend(full, "20/10 09:00", "12/11 09:00")
 
