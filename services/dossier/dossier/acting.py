@@ -12,6 +12,7 @@ from dossier.domain.dossiers import Dossier
 from dossier.domain.due_dates import Calendars
 from dossier.domain.facts import Done
 from dossier.domain.refusals import Act
+from dossier.spans import DAY, TIME
 
 TEXT = validate.Length(1, 2000)
 
@@ -41,7 +42,7 @@ class Reason(Schema):
 class SupplementRequest(Reason):
     """What is missing, and until when it is awaited."""
 
-    respond_by = fields.Date(load_default=None)
+    respond_by = fields.Date(load_default=None, validate=DAY)
 
 
 class Amount(Schema):
@@ -70,7 +71,7 @@ class Apology(Reason):
         validate=validate.Length(1, 10_000),
         metadata={"description": "default: the words of form 04; GET /v1/dossiers/{code}/apology-letter shows them"},
     )
-    due_at = fields.AwareDateTime(required=True)
+    due_at = fields.AwareDateTime(required=True, validate=TIME)
 
 
 def perform(act: Act, dossier: Dossier, at: datetime.datetime, calendars: Calendars, body: dict[str, Any]) -> Done:

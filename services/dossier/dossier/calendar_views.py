@@ -14,6 +14,7 @@ from chassis.paging import PageArguments, decode, page
 from chassis.problems import Problem
 from chassis.web import Blueprint, check_if_match, etag, transactional
 from dossier import overrides, recompute_store
+from dossier.spans import DAY
 
 blueprint = Blueprint("calendar", "calendar", description="The calendar and recountings")
 REASON = validate.Length(1, 500)
@@ -33,8 +34,8 @@ class DayRule(Schema):
 class NewOverride(DayRule):
     """A day, or the days up to `last_day`, that a unit (default: everybody) keeps differently."""
 
-    day = fields.Date(required=True)
-    last_day = fields.Date(load_default=None)
+    day = fields.Date(required=True, validate=DAY)
+    last_day = fields.Date(load_default=None, validate=DAY)
     unit = fields.String(load_default=None, validate=validate.Length(1, 60))
 
 

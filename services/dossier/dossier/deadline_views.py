@@ -24,12 +24,10 @@ from dossier.domain.outcome import due_state
 from dossier.domain.remaining import remaining
 from dossier.domain.rules import NoRuleSet, RuleSet
 from dossier.domain.status import Status
+from dossier.spans import TIME
 
 blueprint = Blueprint("deadlines", "deadlines", description="Due times, and why")
 MOST_INTERVALS = 50
-EARLIEST = datetime.datetime(1990, 1, 2, tzinfo=datetime.UTC)
-LATEST = datetime.datetime(2100, 12, 30, tzinfo=datetime.UTC)
-TIME = validate.Range(EARLIEST, LATEST, error="Chỉ tính được từ năm 1990 đến năm 2100")
 
 STATES = {
     "not_accepted": "Chưa tiếp nhận: chưa có ngày hẹn trả kết quả",

@@ -14,6 +14,7 @@ from chassis.web import Blueprint, transactional
 from dossier import foreseen, reading, watch_store
 from dossier.calendar_views import key_after
 from dossier.domain.instants import local_day
+from dossier.spans import TIME
 
 blueprint = Blueprint("foreseen", "foreseen", description="Foreseen breaches")
 
@@ -64,7 +65,7 @@ class LetterArguments(Schema):
     """What the letter is to say."""
 
     reason = fields.String(required=True, validate=validate.Length(1, 2000))
-    due_at = fields.AwareDateTime(required=True, metadata={"description": "the new date"})
+    due_at = fields.AwareDateTime(required=True, validate=TIME, metadata={"description": "the new date"})
 
 
 class LetterSchema(Schema):

@@ -21,13 +21,12 @@ from dossier.domain.codes import LONGEST_CODE, BadCode, check_code
 from dossier.domain.dossiers import Channel
 from dossier.domain.instants import VIETNAM, instant
 from dossier.domain.refusals import Act
+from dossier.spans import EARLIEST
 from dossier.store import Person
 
 LONGEST_LINE_BYTES = 256 * 1024
 MOST_ACTS = 200
 MOST_ERRORS = 20
-EARLIEST = datetime.datetime(1990, 1, 1, tzinfo=datetime.UTC)
-LATEST = datetime.datetime(2100, 1, 1, tzinfo=datetime.UTC)
 IMPORTED = {act.value: act for act in Act if act not in (Act.PROPOSE_APOLOGY, Act.APPROVE_APOLOGY, Act.DECLINE_APOLOGY)}
 """A proposal and its approval are one act in a history: `extend`."""
 
@@ -204,8 +203,6 @@ def _act(document: dict[str, Any]) -> PastAct:
     act, at, actor = IMPORTED[body.pop("act")], body.pop("at"), body.pop("actor")
     if "letter" in body and body["letter"] is None:
         raise ValidationError({"letter": ["Missing data for required field."]})
-    if "due_at" in body and not EARLIEST <= body["due_at"] <= LATEST:
-        raise ValidationError({"due_at": ["Thời điểm ngoài khoảng cho phép"]})
     return PastAct(act, at, actor, body, digest)
 
 

@@ -63,6 +63,8 @@ class MailServer:
             return self._refused(code, reason)
         except smtplib.SMTPResponseException as error:
             return self._refused(error.smtp_code, error.smtp_error)
+        except smtplib.SMTPNotSupportedError as error:  # an address with accents; nothing was said to the server yet
+            return Delivery.REFUSED, str(error)[:500]
         except (OSError, smtplib.SMTPException) as error:
             return self._lost(Delivery.UNKNOWN, error)
 
@@ -128,7 +130,7 @@ class Sender:
                 self._record(tx, message, Outcome(Status.UNCERTAIN), "the sender stopped before it knew")
             claimed = store.claim(tx, BATCH)
         for message in claimed:
-            delivery, detail = self.server.send(email_of(message, self.smtp))
+            delivery, detail = self._deliver(message)
             now = datetime.datetime.now(datetime.UTC)
             outcome = after_attempt(
                 delivery, message.attempts, self.settings.attempts, self.settings.retry_first_s, now
@@ -136,6 +138,13 @@ class Sender:
             with self.database.transaction() as tx, running(Context(message.correlation_id, causation_id=message.id)):
                 self._record(tx, message, outcome, detail)
         return len(claimed)
+
+    def _deliver(self, message: Any) -> tuple[Delivery, str]:
+        try:
+            email = email_of(message, self.smtp)
+        except ValueError as error:  # no other letter of the batch must wait for it
+            return Delivery.REFUSED, f"no letter can be made of it: {error}"[:500]
+        return self.server.send(email)
 
     def _record(self, tx: Tx, message: Any, outcome: Outcome, detail: str) -> None:
         now = datetime.datetime.now(datetime.UTC)

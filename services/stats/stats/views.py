@@ -31,7 +31,7 @@ class CounterArguments(Schema):
     @validates_schema
     def in_order(self, data: dict[str, Any], **_: Any) -> None:
         """A period has a beginning and an end, and at most a year between them."""
-        if not data["since"] <= data["until"] <= data["since"] + datetime.timedelta(days=366):
+        if data["since"] > data["until"] or (data["until"] - data["since"]).days > 366:
             raise ValidationError("from `since` at most 366 days", "until")
 
 

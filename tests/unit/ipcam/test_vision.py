@@ -6,7 +6,8 @@ import pytest
 
 from ipcam.domain.faults import Fault
 from ipcam.media import Grey
-from ipcam.vision import LEARN_LOOKS, Judgement, PictureJudge, Reference
+from ipcam.reference import LEARN_LOOKS, Reference
+from ipcam.vision import Judgement, PictureJudge
 
 RNG = np.random.default_rng(11)
 
@@ -158,3 +159,14 @@ def test_a_stored_reference_lets_the_next_worker_judge_at_once() -> None:
     judgement = judge.look(noisy(ELSEWHERE))
     assert (judgement.learning, judgement.fault) == (False, Fault.TURNED)
     assert judge.look(noisy(HERE)).fault is None
+
+
+def test_a_scene_that_is_lost_in_noise_by_night_is_low_in_contrast_and_a_cloth_as_noisy_is_a_cover() -> None:
+    dim = (HERE * 0.4).astype(np.uint8)
+    judge = PictureJudge()
+    for _ in range(LEARN_LOOKS + 4):
+        judge.look(noisy(dim, 3.0))
+    faint = np.clip((dim.astype(np.float32) - dim.mean()) * 0.13 + 90, 0, 255).astype(np.uint8)
+    cloth = cv2.GaussianBlur(np.random.default_rng(3).normal(60, 120, HERE.shape), (0, 0), 12).clip(20, 110)
+    assert judge.look(noisy(faint, 4.0)).fault is Fault.LOW_CONTRAST
+    assert judge.look(noisy(cloth.astype(np.uint8), 4.0)).fault is Fault.COVERED

@@ -6,13 +6,15 @@ import contextlib
 import socketserver
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from email.message import EmailMessage
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from notify.domain import Delivery
-from notify.sender import MailServer
+from notify.sender import MailServer, Sender
 from notify.settings import SmtpSettings
 
 CUT = ""  # instead of an answer the connection ends
@@ -129,3 +131,22 @@ def test_where_nobody_listens_it_is_tried_later(server: Server) -> None:
     delivery, why = MailServer(settings).send(letter())
     assert delivery is Delivery.TRY_LATER
     assert "Connection refused" in why
+
+
+def test_an_address_that_the_server_cannot_take_is_refused_and_not_unknown(server: Server) -> None:
+    mail, email = MailServer(server.settings), letter()
+    email.replace_header("To", "lò@example.vn")
+    delivery, why = mail.send(email)
+    assert (delivery, server.taken) == (Delivery.REFUSED, [])
+    assert "SMTPUTF8" in why
+    assert mail.send(letter())[0] is Delivery.ACCEPTED
+
+
+def test_what_no_letter_can_be_made_of_is_refused(server: Server) -> None:
+    sender = Sender(cast(Any, None), server.settings, cast(Any, None))
+    message = SimpleNamespace(
+        id="1", email="b@example.vn", subject="hai\ndòng", body="", correlation_id="c", created_at=datetime.now(UTC)
+    )
+    delivery, why = sender._deliver(message)
+    assert (delivery, server.connections) == (Delivery.REFUSED, 0)
+    assert "no letter" in why
