@@ -48,6 +48,7 @@ def _ours(mode: str, count: int, port: int) -> None:
     from ipcam.address import Source
     from ipcam.analyst import Analyst
     from ipcam.domain.share import MotionShare
+    from ipcam.media import grey
     from ipcam.motion import MotionFinder, MotionSink
     from ipcam.stream import Fleet
     from ipcam.vision import PictureJudge
@@ -55,9 +56,9 @@ def _ours(mode: str, count: int, port: int) -> None:
     cv2.setNumThreads(1)
     share, judges, looked = MotionShare(1.8), {}, [0]
 
-    def look(camera_id: str, picture: Any, key: Any) -> None:
-        if picture is not None:
-            judges.setdefault(camera_id, PictureJudge()).look(picture)
+    def look(camera_id: str, frame: Any, key: Any) -> None:
+        if frame is not None:
+            judges.setdefault(camera_id, PictureJudge()).look(grey(frame))
             looked[0] += 1
 
     def moved(camera_id: str, what: Any, at_s: float) -> None:
@@ -133,12 +134,16 @@ def _opencv(mode: str, count: int, port: int) -> None:
     for index in range(count):
         threading.Thread(target=read, args=(index,), daemon=True).start()
         time.sleep(0.05)
-    while sum(n > 30 for n in frames) < count:
+    until = (
+        time.monotonic() + 60 + count / 2
+    )  # where the CPU does not suffice some connections are given up, and are told as such
+    while sum(n > 30 for n in frames) < count and time.monotonic() < until:
         time.sleep(0.2)
     before, began = sum(frames), time.monotonic()
     _say("ready")
     sys.stdin.read()
-    _say(json.dumps({"fps": round((sum(frames) - before) / (time.monotonic() - began) / count, 2)}))
+    fps = round((sum(frames) - before) / (time.monotonic() - began) / count, 2)
+    _say(json.dumps({"fps": fps, "alive": sum(n > 30 for n in frames)}))
     os._exit(0)
 
 

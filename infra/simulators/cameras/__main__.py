@@ -72,13 +72,13 @@ def _install_packages() -> None:
 
 
 def _serve(arguments: argparse.Namespace) -> None:
-    from infra.simulators.cameras import control, onvif, server
+    from infra.simulators.cameras import control, feeds, onvif, server
 
     server.Gst.init(None)
     password = "" if arguments.auth == "none" else _password()
-    clips = server.Clips(arguments.clips, arguments.encoder)
-    cameras = [_camera(server, arguments, index, password) for index in range(arguments.cameras)]
-    clips.prepare(*dict.fromkeys(clips.name(camera, stream, None) for camera in cameras for stream in server.STREAMS))
+    clips = feeds.Clips(arguments.clips, arguments.encoder)
+    cameras = [_camera(feeds, arguments, index, password) for index in range(arguments.cameras)]
+    clips.prepare(*dict.fromkeys(clips.name(camera, stream, None) for camera in cameras for stream in feeds.STREAMS))
     served = server.Cameras(arguments.host, arguments.port, cameras, clips, arguments.auth)
     served.start()
     web = control.serve(
@@ -99,11 +99,11 @@ def _serve(arguments: argparse.Namespace) -> None:
     os._exit(0)  # pipelines of clients that still watch are not waited for
 
 
-def _camera(server, arguments: argparse.Namespace, index: int, password: str):  # type: ignore[no-untyped-def]
+def _camera(feeds, arguments: argparse.Namespace, index: int, password: str):  # type: ignore[no-untyped-def]
     condition = "night" if index < arguments.night else "rain" if index < arguments.night + arguments.rain else "day"
-    return server.Camera(
+    return feeds.Camera(
         id=f"cam-{index + 1:03d}",
-        place=server.PLACES[index % len(server.PLACES)],
+        place=feeds.PLACES[index % len(feeds.PLACES)],
         condition=condition,
         codec="h265" if index >= arguments.cameras - arguments.h265 else "h264",
         audio=bool(arguments.audio_every) and index % arguments.audio_every == arguments.audio_every - 1,

@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 import cv2
 
-from infra.simulators.cameras import scenes
+from infra.simulators.cameras import places, scenes
 
 #: Counts up when drawing or encoding changes, so that a kept folder of older clips is not served.
 EDITION = "1"
@@ -56,7 +56,7 @@ class Clip:
         seen, _, codec = name.rsplit(".", 2)
         place, condition, rest = seen.split("-", 2)
         fault, _, stream = rest.rpartition("-")
-        if place not in scenes.PLACES or condition not in scenes.CONDITIONS or stream not in STREAMS:
+        if place not in places.PLACES or condition not in scenes.CONDITIONS or stream not in STREAMS:
             raise ValueError(f"no such clip: {name}")
         return Clip(place, condition, fault or None, stream, codec)
 
@@ -71,11 +71,11 @@ def pictures(clip: Clip) -> Iterator[scenes.Image]:
         clip.fault,
         trucks=1 if clip.place == "gate" else 0,
         period_s=loop_s,
-        seed=3 + scenes.PLACES.index(clip.place),
+        seed=3 + places.PLACES.index(clip.place),
     )
     for index in range(loop_s * stream.fps):
         picture = scenes.frame(look, index / stream.fps, stream.size)
-        yield scenes.caption(picture, f"IOC {clip.place.upper()} 0{1 + scenes.PLACES.index(clip.place)}")
+        yield scenes.caption(picture, f"IOC {clip.place.upper()} 0{1 + places.PLACES.index(clip.place)}")
 
 
 def encode(images: Iterator[scenes.Image], stream: Stream, codec: str = "h264") -> Iterator[bytes]:

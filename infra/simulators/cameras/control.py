@@ -76,6 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
             "fault": camera.fault,
             "since": camera.since,
             "clients": self.cameras.clients(camera),
+            "subscriptions": self.onvif.subscriptions[camera.id],
             "username": camera.id,
             "rtsp": {"main": f"{base}/main", "sub": f"{base}/sub"},
             "onvif": f"http://{self.headers.get('Host', '')}/onvif/{camera.id}/device_service",

@@ -7,6 +7,7 @@ import hashlib
 import re
 import threading
 import time
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from xml.sax.saxutils import escape
@@ -33,6 +34,7 @@ class Onvif:
     def __init__(self, rtsp: str, events: bool = True, grant_s: float = 20.0) -> None:
         self._rtsp, self._events, self._grant_s = rtsp, events, grant_s
         self._queues: dict[str, list[str]] = {}
+        self.subscriptions: Counter[str] = Counter()  # how often somebody began to listen to a camera
         self._new = threading.Condition()
         self.counts: dict[str, int] = {}
 
@@ -114,6 +116,7 @@ class Onvif:
     def _CreatePullPointSubscription(self, camera: Any, text: str, base: str) -> str:
         with self._new:
             self._queues[camera.id] = []
+            self.subscriptions[camera.id] += 1
         now = datetime.now(UTC)
         return (
             f"<tev:CreatePullPointSubscriptionResponse><tev:SubscriptionReference><wsa:Address>{base}/events_service</wsa:Address>"

@@ -11,6 +11,7 @@ from chassis.outbox import announce
 from ipcam import alarm_store, words
 from ipcam.domain.faults import FaultCleared, FaultRaised
 from ipcam.domain.health import HealthChanged, Status
+from ipcam.domain.presence import PersonGone, PersonSeen
 from ipcam.events import SendMessage
 
 MOST_LINES = 60
@@ -40,6 +41,15 @@ def fault_changed(tx: Tx, post: Any, change: FaultRaised | FaultCleared) -> None
         _add(tx, post, change.at, f"{label}, từ {words.moment(change.since)}")
     else:
         _add(tx, post, change.at, f"hết lỗi “{label}” lúc {words.moment(change.since)}")
+
+
+def person_changed(tx: Tx, post: Any, change: PersonSeen | PersonGone) -> None:
+    """The operator is told that somebody is where nobody may be, and that the place is empty again."""
+    if isinstance(change, PersonSeen):
+        _add(tx, post, change.at, f"có người trong khu vực cấm “{change.area}”, từ {words.moment(change.since)}")
+    else:
+        lasted = words.duration(change.last_at - change.since)
+        _add(tx, post, change.at, f"khu vực cấm “{change.area}” không còn người, sau {lasted}")
 
 
 def _add(tx: Tx, post: Any, at: datetime.datetime, text: str) -> None:

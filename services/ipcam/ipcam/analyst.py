@@ -7,8 +7,11 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from chassis import logs
 from ipcam.domain.share import PictureShare, ShareState
-from ipcam.media import Grey, KeyPicture, decode, grey
+from ipcam.media import KeyPicture, decode
+
+log = logs.get(__name__)
 
 
 class Keys(Protocol):
@@ -19,19 +22,17 @@ class Keys(Protocol):
 
 
 class Analyst:
-    """Calls `look(camera_id, small grey picture or None, key picture)` about every `every_s` for each camera; None: the bytes are no picture.
-    `show` is given the decoded frame before that.
+    """Calls `look(camera_id, frame or None, key picture)` about every `every_s` for each camera; None: the bytes are no picture.
     When the budget is spent cameras wait longer, all alike, and `state` says so."""
 
     def __init__(
         self,
         keys: Keys,
-        look: Callable[[str, Grey | None, KeyPicture], None],
+        look: Callable[[str, Any | None, KeyPicture], None],
         every_s: float = 10.0,
         budget_cores: float = 0.5,
-        show: Callable[[str, Any, KeyPicture], None] = lambda camera_id, frame, key: None,
     ) -> None:
-        self._keys, self._look, self._show = keys, look, show
+        self._keys, self._look = keys, look
         self._share = PictureShare(every_s, budget_cores)
         self._seen: dict[str, float] = {}
         self._lock = threading.Lock()
@@ -88,6 +89,8 @@ class Analyst:
         frame = decode(key)
         if frame is None:
             self.failures += 1
-        else:
-            self._show(camera_id, frame, key)
-        self._look(camera_id, None if frame is None else grey(frame), key)
+        try:
+            self._look(camera_id, frame, key)
+        # Wide on purpose: one camera's odd picture must not end the looking at all the others.
+        except Exception:
+            log.exception("look failed", camera=camera_id)

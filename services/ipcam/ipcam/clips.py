@@ -10,16 +10,14 @@ from datetime import UTC, datetime
 from chassis import logs
 from chassis.context import new_id
 from chassis.database import Database
-from ipcam import recording_store
 from ipcam.address import Source
 from ipcam.posts import Post
-from ipcam.recorder import Job, Recorder
+from ipcam.recorder import Job, Recorder, reserve_for_event
 from ipcam.ring import PacketRing
 from ipcam.settings import RetentionSettings, WatchingSettings
 from ipcam.tidings import fenced
 
 log = logs.get(__name__)
-DAY_S = 86400.0
 LONGEST_GOP_S = 10.0
 REST_S = 30.0
 
@@ -65,18 +63,7 @@ class Clips:
         from_s, to_s = event_s - self.settings.clip_before_s, event_s + self.settings.clip_after_s
         recording_id = new_id()
         with fenced(self.database, post) as tx:
-            recording_store.reserve(
-                tx,
-                recording_id,
-                post.id,
-                kind="clip",
-                kept_as="event",
-                event_id=event_id,
-                taken_at=since,
-                taken_by=post.worker,
-                media_type="video/mp4",
-                keep_s=self.retention.event_days * DAY_S,
-            )
+            reserve_for_event(tx, post, recording_id, event_id, since, "clip", self.retention.event_days)
         job = Job(recording_id, post.id, post.row.site, lambda: ring.clip(from_s, to_s))
         with self._lock:
             self._waiting.append(_Wanted(job, to_s))

@@ -93,6 +93,24 @@ class MotionEnded(CameraFact):
     last_at = fields.AwareDateTime(required=True)
 
 
+class PersonSeen(CameraFact):
+    """Somebody is in an area where nobody may be. Who, nobody knows: a body was seen, no face was compared with any."""
+
+    type = "ipcam.person_seen.v1"
+    area = fields.String(required=True)
+    since = fields.AwareDateTime(required=True)
+    snapshot = fields.UUID(required=True, allow_none=True, metadata={"description": "the picture that shows it"})
+
+
+class PersonGone(CameraFact):
+    """Nobody is in the forbidden area any more since `last_at`."""
+
+    type = "ipcam.person_gone.v1"
+    area = fields.String(required=True)
+    since = fields.AwareDateTime(required=True)
+    last_at = fields.AwareDateTime(required=True)
+
+
 class SnapshotTaken(CameraFact):
     """A picture or a clip is kept; its bytes are served to who may see them, and every look is audited."""
 
@@ -144,6 +162,8 @@ WRITES: list[type[Fact]] = [
     FaultCleared,
     MotionStarted,
     MotionEnded,
+    PersonSeen,
+    PersonGone,
     SnapshotTaken,
     LeaseMoved,
     SendMessage,

@@ -58,7 +58,7 @@ class LiveStream:
         while not (self.folder / NAMES[0]).exists():
             if self._clock() > deadline or self.failure == "wrong_password":
                 raise CameraUnavailable(self.failure or "timeout")
-            time.sleep(0.05)
+            time.sleep(0.05)  # FFmpeg writes the file, and tells nobody
 
     def _run(self) -> None:
         while self.wanted:
@@ -68,6 +68,7 @@ class LiveStream:
                     remux_hls(container, video_of(container), self._fresh(), SEGMENT_S, lambda: self.wanted)
             except CameraUnavailable as error:
                 self.failure = error.reason
+            # Wide on purpose: PyAV raises more than FFmpeg's errors on odd streams, and the viewer should be told, not left waiting.
             except Exception:
                 log.exception("living picture failed", camera=self.source.camera_id)
                 self.failure = "camera_error"

@@ -11,8 +11,9 @@ from chassis.database import Tx
 from chassis.settings import read
 from ipcam import registry, store
 from ipcam.credentials import Credentials, Safe
-from ipcam.schemas import NewCamera, NewSite
+from ipcam.schemas import NewCamera
 from ipcam.settings import CredentialSettings
+from ipcam.site_schemas import NewSite
 
 
 def load_registry(tx: Tx, text: str) -> str:

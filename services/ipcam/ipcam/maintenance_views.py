@@ -12,7 +12,7 @@ from chassis.database import Tx
 from chassis.web import Blueprint, check_if_match, etag, transactional
 from ipcam import registry, store
 from ipcam.domain.maintenance import plan
-from ipcam.schemas import MaintenanceArguments, MaintenancePage, MaintenanceSchema, NewMaintenance
+from ipcam.site_schemas import MaintenanceArguments, MaintenancePage, MaintenanceSchema, NewMaintenance
 
 blueprint = Blueprint("maintenance", "maintenance", description="Planned outages")
 

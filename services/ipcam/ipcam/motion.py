@@ -17,6 +17,7 @@ from ipcam.media import Grey, decoded, grey
 
 #: Motion is looked for in a picture half the size of the one for faults, which halves the noise and quarters the memory.
 TINY = (160, 90)
+EVERYWHERE = "all"
 WHOLE: Polygon = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 
 
@@ -38,7 +39,7 @@ class MotionFinder:
         hidden = np.zeros((TINY[1], TINY[0]), bool)
         for polygon in masks:
             hidden |= _region(polygon)
-        self._areas = {name: _region(polygon) & ~hidden for name, polygon in (areas or {"all": WHOLE}).items()}
+        self._areas = {name: _region(polygon) & ~hidden for name, polygon in (areas or {EVERYWHERE: WHOLE}).items()}
         self._kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
         self._settle_looks = settle_looks
         self._background: Any = None

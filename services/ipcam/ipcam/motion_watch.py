@@ -6,20 +6,16 @@ import queue
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from chassis import logs
-from chassis.database import Database, is_away
-from ipcam import watch_store
+from chassis.database import Database
 from ipcam.address import Source
 from ipcam.domain.motion import MotionEnded, MotionStarted, MotionState, follow
 from ipcam.domain.share import MotionShare
-from ipcam.events import MotionEnded as MotionEndedEvent
-from ipcam.events import MotionStarted as MotionStartedEvent
-from ipcam.motion import Look, MotionFinder, MotionSink
+from ipcam.motion import EVERYWHERE, Look, MotionFinder, MotionSink
 from ipcam.posts import Post
 from ipcam.roster import Roster
-from ipcam.tidings import fenced, tell_motion
+from ipcam.tidings import contained, fenced, tell_motion
 
 log = logs.get(__name__)
 BY_CAMERA = "camera"
@@ -69,10 +65,14 @@ class MotionWatch:
             try:
                 seen = self._seen.get_nowait()
             except queue.Empty:
-                return
+                break
             post = self.roster.posts.get(seen.camera_id)
             if post is not None and not self.roster.maintained(post, datetime.now(UTC)):
                 self._take(post, seen)
+        at = datetime.now(UTC)
+        for post in self.roster.posts.values():
+            for area in _followed_no_longer(post):
+                self._take(post, _Seen(post.id, area, lambda state: _said(state, False, at)))
 
     def _look(self, camera_id: str, look: Look, at_s: float) -> None:
         if look.lit:
@@ -92,22 +92,19 @@ class MotionWatch:
         if change is None:
             post.moving[seen.area] = state
             return
-        try:
+        with contained(post, "motion"):
             with fenced(self.database, post) as tx:
-                event_id = tell_motion(tx, replace_area(post, state), *_event(change))
+                event_id = tell_motion(tx, post, change)
             post.moving[seen.area] = state
-            if isinstance(change, MotionStarted):
+            if event_id and isinstance(change, MotionStarted):
                 self.told(post, event_id, change.since)
-        except watch_store.LeaseLost:
-            return
-        except Exception as error:
-            if not is_away(error):
-                log.exception("motion could not be told", camera=post.id)
 
 
-def replace_area(post: Post, state: MotionState) -> Post:
-    """The post as it will be."""
-    return replace(post, moving=post.moving | {state.area: state})
+def _followed_no_longer(post: Post) -> list[str]:
+    """Areas where something moved when they were taken out of the registry: no look will ever say that it stopped."""
+    asked = set() if post.row.motion is None else set(post.row.motion.get("areas") or (EVERYWHERE,))
+    asked |= {BY_CAMERA} if post.row.onvif_url else set()
+    return [area for area, state in post.moving.items() if state.moving and area not in asked]
 
 
 def _said(state: MotionState, moving: bool, at: datetime) -> tuple[MotionState, Change | None]:
@@ -118,10 +115,3 @@ def _said(state: MotionState, moving: bool, at: datetime) -> tuple[MotionState, 
         return MotionState(state.area, True, at, at, 1), MotionStarted(state.area, at, at)
     since = state.since or at
     return MotionState(state.area), MotionEnded(state.area, since, at, at, 0.0)
-
-
-def _event(change: Change) -> tuple[Any, str, datetime, dict[str, Any]]:
-    data: dict[str, Any] = {"area": change.area, "since": change.since}
-    if isinstance(change, MotionStarted):
-        return MotionStartedEvent, "motion_started", change.at, data
-    return MotionEndedEvent, "motion_ended", change.at, data | {"last_at": change.last_at}

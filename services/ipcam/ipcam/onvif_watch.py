@@ -70,6 +70,7 @@ class OnvifWatch:
         clock = asyncio.create_task(self._ask_clock(camera_id, address))
         try:
             await supervisor.run()
+        # Wide on purpose: what a stranger's device answers makes libraries raise anything; the other cameras go on.
         except Exception:
             log.exception("onvif failed", camera=camera_id)
         finally:

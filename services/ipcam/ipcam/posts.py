@@ -11,8 +11,10 @@ from ipcam.credentials import Credentials, Safe
 from ipcam.domain.faults import Fault, FaultState
 from ipcam.domain.health import Health
 from ipcam.domain.motion import MotionState
+from ipcam.domain.presence import PresenceState
 from ipcam.onvif import OnvifAddress
-from ipcam.vision import PictureJudge, Reference
+from ipcam.reference import Reference
+from ipcam.vision import PictureJudge
 from ipcam.watch_store import health_of
 
 
@@ -27,6 +29,7 @@ class Post:
     health: Health
     faults: dict[Fault, FaultState]
     moving: dict[str, MotionState]
+    persons: dict[str, PresenceState]
     judge: PictureJudge
     silenced: bool = False
     kept_looks: int = 0
@@ -59,6 +62,7 @@ def taken(row: Any, known: Any, worker: str, epoch: int, safe: Safe) -> Post:
     learned = known.reference is not None and known.learned == row.relearn
     faults = {Fault(name): datetime.fromisoformat(since) for name, since in known.faults.items()}
     moving = {area: datetime.fromisoformat(since) for area, since in known.moving.items()}
+    persons = {area: datetime.fromisoformat(since) for area, since in known.persons.items()}
     return Post(
         row=row,
         account=safe.unlock(row.credentials),
@@ -67,6 +71,7 @@ def taken(row: Any, known: Any, worker: str, epoch: int, safe: Safe) -> Post:
         health=health_of(known.health),
         faults={fault: FaultState(fault, fault in faults, faults.get(fault)) for fault in Fault},
         moving={area: MotionState(area, True, since, since) for area, since in moving.items()},
+        persons={area: PresenceState(area, True, since, since) for area, since in persons.items()},
         judge=PictureJudge(Reference.from_bytes(bytes(known.reference)) if learned else None),
         silenced=row.silenced,
     )

@@ -7,6 +7,7 @@ import datetime
 import hashlib
 import queue
 import threading
+import time
 from collections.abc import Callable
 
 from chassis import logs, objects
@@ -15,10 +16,14 @@ from chassis.database import Database, Tx, is_away
 from chassis.outbox import announce
 from ipcam import recording_store, watch_store
 from ipcam.events import SnapshotTaken
+from ipcam.media import KeyPicture
+from ipcam.posts import Post
 
 log = logs.get(__name__)
 ATTEMPTS = 6
 WAITING = 200
+DAY_S = 86400.0
+MEDIA = {"snapshot": "image/jpeg", "clip": "video/mp4"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +81,7 @@ class Recorder:
                 return True
             store(self.database, self.keep, job.recording_id, job.site, data)
             return True
+        # Wide on purpose: PyAV, a disk and an S3 server fail in many ways, and the recordings behind this one wait for the thread.
         except Exception as error:
             if not (isinstance(error, OSError) or is_away(error)):
                 log.exception("recording failed", recording=job.recording_id)
@@ -85,8 +91,32 @@ class Recorder:
         try:
             with self.database.transaction() as tx:
                 recording_store.lost(tx, job.recording_id)
+        # Wide on purpose, as above; it stays `reserved`, and retention calls it lost an hour later.
         except Exception:
             log.exception("recording lost", recording=job.recording_id)
+
+
+def reserve_for_event(
+    tx: Tx, post: Post, recording_id: str, event_id: str, at: datetime.datetime, kind: str, keep_days: float
+) -> None:
+    """Say that a picture or a clip (`kind`) of an event is coming; `at` is when it was taken."""
+    recording_store.reserve(
+        tx,
+        recording_id,
+        post.id,
+        kind=kind,
+        kept_as="event",
+        event_id=event_id,
+        taken_at=at,
+        taken_by=post.worker,
+        media_type=MEDIA[kind],
+        keep_s=keep_days * DAY_S,
+    )
+
+
+def arrived_at(key: KeyPicture) -> datetime.datetime:
+    """When the picture arrived, by the wall clock."""
+    return datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=time.monotonic() - key.at_s)
 
 
 def store(database: Database, keep: objects.Keep, recording_id: str, site: str, data: bytes) -> None:

@@ -15,7 +15,7 @@ from ipcam.credentials import Credentials, Safe
 from ipcam.domain.placement import choose_placement
 from ipcam.events import CameraRegistered, CameraRemoved
 
-KEPT = ("name", "placement", "rtsp_url", "sub_url", "onvif_url", "transport", "motion")
+KEPT = ("name", "placement", "rtsp_url", "sub_url", "onvif_url", "transport", "motion", "forbidden_areas")
 
 
 def unit() -> str | None:
@@ -46,7 +46,8 @@ def register(tx: Tx, camera: Mapping[str, Any], safe: Safe, seen: Mapping[str, A
     except store.NoSuchSite:
         raise store.UnknownSite(camera["site"]) from None
     camera_id, account = new_id(), camera.get("credentials")
-    row = {"sub_url": None, "onvif_url": None, "transport": "tcp", "motion": None} | dict(camera)
+    unsaid = {"sub_url": None, "onvif_url": None, "transport": "tcp", "motion": None, "forbidden_areas": None}
+    row = unsaid | dict(camera)
     locked = safe.lock(Credentials(**account)) if account else None
     store.add_camera(tx, row | {"id": camera_id, "placement": placement, "credentials": locked, "seen": seen})
     at = datetime.datetime.now(datetime.UTC)

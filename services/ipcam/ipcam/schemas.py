@@ -1,8 +1,7 @@
-"""The shapes of the registry over HTTP, and the rules that a shape alone can break."""
+"""The shapes of cameras and watchers over HTTP, and the rules that a shape alone can break."""
 
 from __future__ import annotations
 
-import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,9 +12,7 @@ from ipcam.address import AddressRefused, check_url
 from ipcam.domain.faults import Fault
 from ipcam.domain.health import Status
 from ipcam.domain.motion import AreaRefused, check_areas
-
-CODE = validate.Regexp(re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}\Z"), error="letters, digits, . _ - ; at most 60")
-UNIT = validate.Regexp(re.compile(r"[A-Z][A-Z0-9]*(\.[A-Z0-9]+)*\Z"), error="a unit's code, such as H52.17")
+from ipcam.site_schemas import CODE
 
 
 def rtsp_address(url: str) -> None:
@@ -47,6 +44,14 @@ def motion_areas(value: dict[str, Any]) -> None:
         raise ValidationError(str(error)) from None
 
 
+def forbidden_areas(value: dict[str, Any]) -> None:
+    """Polygons whose corners are shares of the picture."""
+    try:
+        check_areas(value, [])
+    except AreaRefused as error:
+        raise ValidationError(str(error).removeprefix("areas.")) from None
+
+
 class CredentialsSchema(Schema):
     """The camera's account."""
 
@@ -58,15 +63,16 @@ def _corners() -> fields.Field[Any]:
     return fields.List(fields.List(fields.Float(), validate=validate.Length(equal=2)), validate=validate.Length(3, 30))
 
 
+def _areas(least: int, **more: Any) -> fields.Dict:
+    name = fields.String(validate=validate.Length(1, 40))
+    checks = [validate.Length(least, 8), *more.pop("validate", ())]
+    return fields.Dict(keys=name, values=_corners(), validate=checks, **more)
+
+
 class MotionSchema(Schema):
     """Where motion is looked for: named areas (none: the whole picture), less the masks; corners from 0 to 1."""
 
-    areas = fields.Dict(
-        keys=fields.String(validate=validate.Length(1, 40)),
-        values=_corners(),
-        load_default=dict,
-        validate=validate.Length(max=8),
-    )
+    areas = _areas(0, load_default=dict)
     masks = fields.List(_corners(), load_default=list, validate=validate.Length(max=16))
 
 
@@ -85,6 +91,12 @@ class CameraChange(Schema):
     transport = fields.String(validate=validate.OneOf(["tcp", "udp"]))
     credentials = fields.Nested(CredentialsSchema, allow_none=True)
     motion = fields.Nested(MotionSchema, allow_none=True, validate=motion_areas)
+    forbidden_areas = _areas(
+        1,
+        allow_none=True,
+        validate=[forbidden_areas],
+        metadata={"description": "areas where nobody may be: people are looked for there; null: nowhere"},
+    )
 
 
 class NewCamera(CameraChange):
@@ -140,6 +152,7 @@ class CameraSchema(Schema):
     onvif_url = fields.String(allow_none=True)
     transport = fields.String()
     motion = fields.Nested(MotionSchema, allow_none=True)
+    forbidden_areas = fields.Dict(allow_none=True)
     has_credentials = fields.Boolean()
     status = fields.String()
     reason = fields.String(allow_none=True)
@@ -207,7 +220,8 @@ class HealthSchema(Schema):
     reason = fields.String(allow_none=True)
     since = fields.AwareDateTime(allow_none=True)
     faults = fields.Dict(metadata={"description": "fault → since when"})
-    moving = fields.Dict(metadata={"description": "area → since when"})
+    moving = fields.Dict(metadata={"description": "area → since when something moves there"})
+    persons = fields.Dict(metadata={"description": "forbidden area → since when somebody is there"})
     watched_by = fields.Nested(WatchedSchema, allow_none=True)
     maintenance = fields.String(
         allow_none=True, metadata={"description": "the reason of the outage that is planned now"}
@@ -215,77 +229,6 @@ class HealthSchema(Schema):
     measured_at = fields.AwareDateTime(allow_none=True)
     wire = fields.Dict(allow_none=True)
     history = fields.Nested(LinePage)
-
-
-class SiteChange(Schema):
-    """What may change of a site."""
-
-    name = fields.String(validate=validate.Length(1, 200))
-    unit = fields.String(validate=UNIT, metadata={"description": "the unit whose officers may see it"})
-    operator_name = fields.String(allow_none=True, validate=validate.Length(1, 200))
-    operator_email = fields.Email(allow_none=True, metadata={"description": "who is told of faults"})
-
-
-class NewSite(SiteChange):
-    """A site to be added."""
-
-    code = fields.String(required=True, validate=CODE)
-    name = fields.String(required=True, validate=validate.Length(1, 200))
-    unit = fields.String(required=True, validate=UNIT)
-    operator_name = fields.String(load_default=None, allow_none=True, validate=validate.Length(1, 200))
-    operator_email = fields.Email(load_default=None, allow_none=True)
-
-
-class SiteSchema(NewSite):
-    """A site where cameras watch."""
-
-    cameras = fields.Integer()
-    version = fields.Integer()
-
-
-class SitePage(Schema):
-    """A page of sites."""
-
-    items = fields.List(fields.Nested(SiteSchema))
-    next = fields.String(allow_none=True)
-
-
-class NewMaintenance(Schema):
-    """An outage to be planned; without a camera it is the whole site's."""
-
-    site = fields.String(required=True, validate=CODE)
-    camera = fields.UUID(load_default=None, allow_none=True)
-    starts_at = fields.AwareDateTime(required=True)
-    ends_at = fields.AwareDateTime(required=True)
-    reason = fields.String(required=True, validate=validate.Length(1, 300))
-
-
-class MaintenanceSchema(Schema):
-    """A planned outage."""
-
-    id = fields.UUID()
-    site = fields.String()
-    camera = fields.UUID(allow_none=True)
-    starts_at = fields.AwareDateTime()
-    ends_at = fields.AwareDateTime()
-    reason = fields.String()
-    planned_by = fields.String()
-    cancelled_at = fields.AwareDateTime(allow_none=True)
-    version = fields.Integer()
-
-
-class MaintenanceArguments(paging.PageArguments):
-    """Query of planned outages."""
-
-    site = fields.String(load_default=None)
-    ends_after = fields.AwareDateTime(load_default=None, metadata={"description": "default: now"})
-
-
-class MaintenancePage(Schema):
-    """A page of planned outages."""
-
-    items = fields.List(fields.Nested(MaintenanceSchema))
-    next = fields.String(allow_none=True)
 
 
 class WatcherSchema(Schema):

@@ -32,6 +32,22 @@ class WatchingSettings:
     picture_every_s: float = variable("PICTURE_EVERY_S", "seconds between two looks at a camera's picture", 10.0)
     picture_cores: float = variable("PICTURE_CORES", "share of a core that looking at pictures may take", 0.5)
     motion_cores: float = variable("MOTION_CORES", "share of a core that following motion may take", 0.5)
+    person_every_s: float = variable("PERSON_EVERY_S", "seconds between two looks for people in forbidden areas", 2.0)
+    person_cores: float = variable("PERSON_CORES", "share of a core that looking for people may take", 0.25)
+    person_quiet_s: float = variable(
+        "PERSON_QUIET_S", "seconds without anybody after which a forbidden area is empty", 20.0
+    )
+    silent_s: float = variable("SILENT_S", "seconds without a packet after which a camera has stopped sending", 6.0)
+    offline_after_s: float = variable("OFFLINE_AFTER_S", "seconds without a picture until a camera is offline", 10.0)
+    degraded_after_s: float = variable("DEGRADED_AFTER_S", "seconds of a bad stream until a camera is degraded", 20.0)
+    recovered_after_s: float = variable(
+        "RECOVERED_AFTER_S", "seconds of a good stream until a camera is well again", 10.0
+    )
+    refused_wait_s: float = variable(
+        "REFUSED_WAIT_S", "longest wait after a refused password; cameras lock accounts", 20.0
+    )
+    retry_most_s: float = variable("RETRY_MOST_S", "longest wait before a camera is tried again", 20.0)
+    wire_every_s: float = variable("WIRE_EVERY_S", "seconds between two records of what the wire looks like", 10.0)
     onvif: bool = variable("WATCH_ONVIF", "listen to cameras that have an ONVIF address", True)
     onvif_clock_s: float = variable("ONVIF_CLOCK_S", "seconds between two questions for a camera's time", 300.0)
     clip_before_s: float = variable("CLIP_BEFORE_S", "seconds of a clip before its event", 8.0)

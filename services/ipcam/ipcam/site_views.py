@@ -14,8 +14,8 @@ from chassis.database import Tx
 from chassis.settings import read
 from chassis.web import Blueprint, check_if_match, etag, transactional
 from ipcam import registry, store
-from ipcam.schemas import NewSite, SiteChange, SitePage, SiteSchema
 from ipcam.settings import RetentionSettings
+from ipcam.site_schemas import NewSite, SiteChange, SitePage, SiteSchema
 
 blueprint = Blueprint("sites", "sites", description="Quarantine sites")
 NOTICE = Path(__file__).with_name("static") / "notice.html"

@@ -32,14 +32,14 @@ WHERE code = %(code)s
 LOCK_SITE = "SELECT version FROM site WHERE code = %(code)s AND removed_at IS NULL FOR UPDATE"
 
 ADD = """
-INSERT INTO camera (id, site, name, placement, rtsp_url, sub_url, onvif_url, transport, credentials, motion, seen, health)
+INSERT INTO camera (id, site, name, placement, rtsp_url, sub_url, onvif_url, transport, credentials, motion, forbidden_areas, seen, health)
 VALUES (%(id)s, %(site)s, %(name)s, %(placement)s, %(rtsp_url)s, %(sub_url)s, %(onvif_url)s, %(transport)s,
-        %(credentials)s, %(motion)s, %(seen)s, '{}')
+        %(credentials)s, %(motion)s, %(forbidden_areas)s, %(seen)s, '{}')
 ON CONFLICT (site, name) WHERE removed_at IS NULL DO NOTHING RETURNING id
 """
 ADD_LEASE = "INSERT INTO camera_lease (camera_id, epoch, expires_at) VALUES (%(id)s, 0, now())"
-COLUMNS = """c.id::text, c.site, c.name, c.placement, c.rtsp_url, c.sub_url, c.onvif_url, c.transport, c.motion, c.status,
-       c.reason, c.since, c.faults, c.moving, c.probed_at, c.seen, c.version, s.unit, s.name AS site_name,
+COLUMNS = """c.id::text, c.site, c.name, c.placement, c.rtsp_url, c.sub_url, c.onvif_url, c.transport, c.motion, c.forbidden_areas, c.status,
+       c.reason, c.since, c.faults, c.moving, c.persons, c.probed_at, c.seen, c.version, s.unit, s.name AS site_name,
        c.credentials IS NOT NULL AS has_credentials"""
 FROM = f"FROM camera c JOIN site s ON s.code = c.site WHERE c.removed_at IS NULL AND {SEEN}"
 GET = f"SELECT {COLUMNS} {FROM} AND c.id = %(id)s"
@@ -52,7 +52,7 @@ ORDER BY c.id LIMIT %(limit)s
 """
 CHANGE = """
 UPDATE camera SET name = %(name)s, placement = %(placement)s, rtsp_url = %(rtsp_url)s, sub_url = %(sub_url)s,
-    onvif_url = %(onvif_url)s, transport = %(transport)s, motion = %(motion)s, version = version + 1,
+    onvif_url = %(onvif_url)s, transport = %(transport)s, motion = %(motion)s, forbidden_areas = %(forbidden_areas)s, version = version + 1,
     credentials = CASE WHEN %(new_credentials)s THEN %(credentials)s ELSE credentials END
 WHERE id = %(id)s
 """
@@ -100,6 +100,7 @@ CANCEL = """
 UPDATE maintenance SET cancelled_at = now(), version = version + 1
 WHERE id = %(id)s AND cancelled_at IS NULL AND ends_at > now() RETURNING id
 """
+AREAS = ("motion", "forbidden_areas")
 NO_CAMERA = "00000000-0000-0000-0000-000000000000"
 LAST_LINE = 2**62
 
@@ -160,7 +161,7 @@ def change_site(tx: Tx, site: Mapping[str, Any]) -> None:
 
 def add_camera(tx: Tx, camera: Mapping[str, Any]) -> None:
     """Store a new camera; a watcher takes it within seconds. Raises CameraExists."""
-    values = dict(camera) | {"motion": _json(camera["motion"]), "seen": _json(camera["seen"])}
+    values = dict(camera) | {name: _json(camera[name]) for name in (*AREAS, "seen")}
     if tx.exec_driver_sql(ADD, values).first() is None:
         raise CameraExists(camera["name"])
     tx.exec_driver_sql(ADD_LEASE, {"id": camera["id"]})
@@ -215,7 +216,7 @@ def change_camera(tx: Tx, camera: Mapping[str, Any]) -> None:
     """Keep what a camera is now. Raises CameraExists."""
     if tx.exec_driver_sql(TAKEN, dict(camera)).first() is not None:
         raise CameraExists(camera["name"])
-    tx.exec_driver_sql(CHANGE, dict(camera) | {"motion": _json(camera["motion"])})
+    tx.exec_driver_sql(CHANGE, dict(camera) | {name: _json(camera[name]) for name in AREAS})
 
 
 def remove_camera(tx: Tx, camera_id: str) -> None:

@@ -131,7 +131,7 @@ def relearn_camera(tx: Tx, camera_id: Any) -> None:
 def show_health(tx: Tx, query: dict[str, Any], camera_id: Any) -> Any:
     """How a camera is, who watches it, and how it was: the newest lines of its history."""
     row = store.get_camera(tx, str(camera_id), registry.unit())
-    shown = {name: getattr(row, name) for name in ("status", "reason", "since", "faults", "moving")}
+    shown = {name: getattr(row, name) for name in ("status", "reason", "since", "faults", "moving", "persons")}
     return shown | {
         "watched_by": store.watched_by(tx, row.id),
         "maintenance": _maintenance(tx, row),

@@ -50,23 +50,34 @@ SELECT 1 FROM camera_lease WHERE camera_id = %(camera_id)s AND worker = %(worker
 """
 POSTS = """
 SELECT c.id::text, c.site, c.name, s.name AS site_name, c.rtsp_url, c.sub_url, c.onvif_url, c.transport, c.credentials,
-       c.motion, c.relearn, c.version, c.silenced
+       c.motion, c.forbidden_areas, c.relearn, c.version, c.silenced
 FROM camera c JOIN site s ON s.code = c.site WHERE c.id = ANY(%(ids)s::uuid[])
 """
 BELIEVED = """
-SELECT c.id::text, c.health, c.faults, c.moving, r.reference, r.relearn AS learned
+SELECT c.id::text, c.health, c.faults, c.moving, c.persons, r.reference, r.relearn AS learned
 FROM camera c LEFT JOIN camera_reference r ON r.camera_id = c.id WHERE c.id = ANY(%(ids)s::uuid[])
 """
 WINDOWS = """
 SELECT site, camera_id::text, starts_at, ends_at, reason FROM maintenance
 WHERE cancelled_at IS NULL AND ends_at > now() AND starts_at < now() + interval '1 minute'
 """
+# What is stored already was told already: a commit whose answer was lost with the connection is not told a second time.
 RECORD_HEALTH = """
 UPDATE camera SET health = %(health)s, status = %(status)s, reason = %(reason)s, since = %(since)s, silenced = %(silenced)s
-WHERE id = %(camera_id)s
+WHERE id = %(camera_id)s AND status <> %(status)s RETURNING id
 """
-RECORD_FAULTS = "UPDATE camera SET faults = %(faults)s WHERE id = %(camera_id)s"
-RECORD_MOVING = "UPDATE camera SET moving = %(moving)s WHERE id = %(camera_id)s"
+LASTING = ("faults", "moving", "persons")  # columns that hold name → since when
+BEGIN = {
+    column: f"""
+UPDATE camera SET {column} = {column} || jsonb_build_object(%(name)s::text, %(since)s::text)
+WHERE id = %(camera_id)s AND NOT {column} ? %(name)s RETURNING id
+"""
+    for column in LASTING
+}
+END = {
+    column: f"UPDATE camera SET {column} = {column} - %(name)s::text WHERE id = %(camera_id)s AND {column} ? %(name)s RETURNING id"
+    for column in LASTING
+}
 UNSILENCE = "UPDATE camera SET silenced = false WHERE id = %(camera_id)s"
 ADD_LINE = """
 INSERT INTO camera_line (camera_id, kind, at, since, event_id, worker, epoch, planned, data)
@@ -168,11 +179,11 @@ def health_of(stored: Mapping[str, Any]) -> Health:
     return Health(health.status, health.reason, health.since)
 
 
-def record_health(tx: Tx, camera_id: str, health: Health, silenced: bool) -> None:
-    """Keep what is believed now."""
+def record_health(tx: Tx, camera_id: str, health: Health, silenced: bool) -> bool:
+    """Keep what is believed now; False when this status was kept before."""
     values = {"camera_id": camera_id, "status": health.status, "reason": health.reason, "since": health.since}
     text = json.dumps(CONVERTER.unstructure(health))
-    tx.exec_driver_sql(RECORD_HEALTH, values | {"health": text, "silenced": silenced})
+    return tx.exec_driver_sql(RECORD_HEALTH, values | {"health": text, "silenced": silenced}).first() is not None
 
 
 def unsilence(tx: Tx, camera_id: str) -> None:
@@ -180,16 +191,15 @@ def unsilence(tx: Tx, camera_id: str) -> None:
     tx.exec_driver_sql(UNSILENCE, {"camera_id": camera_id})
 
 
-def record_faults(tx: Tx, camera_id: str, faults: Mapping[str, datetime.datetime]) -> None:
-    """Keep which faults are raised, since when."""
-    text = json.dumps({fault: since.isoformat() for fault, since in faults.items()})
-    tx.exec_driver_sql(RECORD_FAULTS, {"camera_id": camera_id, "faults": text})
+def begin(tx: Tx, camera_id: str, column: str, name: str, since: datetime.datetime) -> bool:
+    """Keep that a fault, motion or somebody's presence (`column`: LASTING) began; False when that was kept before."""
+    values = {"camera_id": camera_id, "name": name, "since": since.isoformat()}
+    return tx.exec_driver_sql(BEGIN[column], values).first() is not None
 
 
-def record_moving(tx: Tx, camera_id: str, moving: Mapping[str, datetime.datetime]) -> None:
-    """Keep in which areas something moves, since when."""
-    text = json.dumps({area: since.isoformat() for area, since in moving.items()})
-    tx.exec_driver_sql(RECORD_MOVING, {"camera_id": camera_id, "moving": text})
+def end(tx: Tx, camera_id: str, column: str, name: str) -> bool:
+    """Keep that it is over; False when that was kept before."""
+    return tx.exec_driver_sql(END[column], {"camera_id": camera_id, "name": name}).first() is not None
 
 
 def add_line(

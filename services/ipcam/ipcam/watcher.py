@@ -23,17 +23,21 @@ from ipcam.analyst import Analyst
 from ipcam.clips import Clips
 from ipcam.credentials import Safe
 from ipcam.domain.clock import Drift
-from ipcam.domain.health import Status
+from ipcam.domain.health import Patience, Status
 from ipcam.domain.leases import Terms
+from ipcam.domain.presence import PresenceRule
+from ipcam.domain.wire import WireLimits
 from ipcam.motion_watch import MotionWatch
 from ipcam.onvif import OnvifAddress, OnvifEvent
 from ipcam.onvif_watch import OnvifWatch
+from ipcam.person_watch import PersonWatch
+from ipcam.persons import HogPersonFinder
 from ipcam.picture_watch import PictureWatch
 from ipcam.posts import Post
 from ipcam.recorder import Recorder
 from ipcam.roster import Posts, Roster
 from ipcam.settings import CredentialSettings, PictureSettings, RetentionSettings, WatchingSettings
-from ipcam.stream import Fleet, PacketSink
+from ipcam.stream import Fleet, PacketSink, Reading
 from ipcam.wire_watch import WireWatch
 
 log = logs.get(__name__)
@@ -62,19 +66,28 @@ class Watcher:
         terms = Terms(timedelta(seconds=settings.lease_s), timedelta(seconds=settings.renew_every_s))
         self.recorder = Recorder(database, keep)
         self.clips = Clips(database, self.recorder, settings, keeping)
-        self.fleet = Fleet(sinks_for=self._sinks, spread_s=2.0)
+        how = Reading(
+            silent_s=settings.silent_s, refused_s=settings.refused_wait_s, backoff_most_s=settings.retry_most_s
+        )
+        self.fleet = Fleet(how, self._sinks, spread_s=2.0)
         self.roster = Roster(database, self.name, safe, terms, settings.capacity or None, self._hold, self._leave)
-        self.wire = WireWatch(database, self.roster, self.fleet, self._told)
+        self.wire = WireWatch(
+            database, self.roster, self.fleet, self._told, _patience(settings), WireLimits(settings.silent_s)
+        )
         self.pictures = PictureWatch(database, self.roster, self.recorder, keeping, self._told, self._clock)
         self.motion = MotionWatch(database, self.roster, settings.motion_cores, self._told)
         self.onvif = OnvifWatch(self._heard, settings.onvif_clock_s)
-        self.analyst = Analyst(
-            self.fleet, self.pictures.look, settings.picture_every_s, settings.picture_cores, self.pictures.show
+        self.analyst = Analyst(self.fleet, self.pictures.look, settings.picture_every_s, settings.picture_cores)
+        rule = PresenceRule(quiet=timedelta(seconds=settings.person_quiet_s))
+        self.persons = PersonWatch(database, self.roster, self.recorder, keeping, HogPersonFinder(), rule, self._told)
+        self.seeker = Analyst(
+            self.persons.where(self.fleet), self.persons.look, settings.person_every_s, settings.person_cores
         )
 
     def run(self) -> None:
         """Watch until told to stop, then give the cameras up at once."""
         self.analyst.start()
+        self.seeker.start()
         self.recorder.start()
         if self.settings.onvif:
             self.onvif.start()
@@ -86,10 +99,11 @@ class Watcher:
             due.every("health", 1.0, self.wire.look)
             due.every("motion", TICK_S, self.motion.tell)
             due.every("thumbnails", 2.0, self.pictures.record)
-            due.every("wire", 10.0, self.wire.record)
+            due.every("wire", self.settings.wire_every_s, self.wire.record)
             due.every("clips", 1.0, self.clips.collect)
             self.stopping.wait(TICK_S)
         self.analyst.stop()
+        self.seeker.stop()
         _tried("leaving", self.roster.close)
         self.onvif.stop()
         self.clips.collect(everything=True)
@@ -98,7 +112,7 @@ class Watcher:
 
     def state(self) -> dict[str, Any]:
         """How this watcher fares: its cameras, and how far its CPU budget goes."""
-        share = self.analyst.state()
+        share, persons = self.analyst.state(), self.seeker.state()
         posts = list(self.roster.posts.values())
         for status in Status:
             CAMERAS.labels(status).set(sum(post.health.status == status for post in posts))
@@ -112,6 +126,10 @@ class Watcher:
             "picture_used_cores": round(share.used_cores, 3),
             "picture_budget_cores": share.budget_cores,
             "picture_degraded": share.degraded,
+            "person_cameras": persons.cameras,
+            "person_actual_s": round(persons.actual_s, 1),
+            "person_used_cores": round(persons.used_cores, 3),
+            "person_budget_cores": persons.budget_cores,
         }
 
     def _hold(self, posts: Posts) -> None:
@@ -181,6 +199,11 @@ class Watcher:
             retention.sweep(self.database, self.keep)
 
 
+def _patience(settings: WatchingSettings) -> Patience:
+    seconds = (settings.offline_after_s, settings.degraded_after_s, settings.recovered_after_s)
+    return Patience(*(timedelta(seconds=one) for one in seconds))
+
+
 def _onvif(post: Post) -> OnvifAddress | None:
     try:
         return post.onvif()
@@ -205,6 +228,7 @@ def _tried(name: str, job: Callable[[], None]) -> bool:
     try:
         job()
         return True
+    # Wide on purpose: a job that fails is tried again, and the others go on meanwhile.
     except Exception as error:
         if is_away(error):
             log.warning("database away", job=name)

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from typing import Any
 
 from chassis import logs
-from chassis.database import Database, is_away
+from chassis.database import Database
 from ipcam import alarms, watch_store
-from ipcam.domain.health import Status, watch
-from ipcam.domain.wire import WireReading, judge
+from ipcam.domain.health import Patience, Status, watch
+from ipcam.domain.wire import WireLimits, WireReading, judge
 from ipcam.posts import Post
 from ipcam.roster import Roster
 from ipcam.stream import Fleet
-from ipcam.tidings import fenced, tell_health
+from ipcam.tidings import contained, fenced, tell_health
 
 log = logs.get(__name__)
 
@@ -29,9 +29,12 @@ class WireWatch:
         database: Database,
         roster: Roster,
         fleet: Fleet,
-        told: Callable[[Post, str, datetime.datetime], None] = lambda post, event_id, since: None,
+        told: Callable[[Post, str, datetime.datetime], None],
+        patience: Patience,
+        limits: WireLimits,
     ) -> None:
         self.database, self.roster, self.fleet, self.told = database, roster, fleet, told
+        self.patience, self.limits = patience, limits
 
     def look(self) -> None:
         """One look at every camera held."""
@@ -48,8 +51,8 @@ class WireWatch:
             reader.accept_codec()
         at = datetime.datetime.now(datetime.UTC)
         planned = self.roster.maintained(post, at) is not None
-        health, changed = watch(post.health, judge(reading, time.monotonic()), at)
-        try:
+        health, changed = watch(post.health, judge(reading, time.monotonic(), self.limits), at, self.patience)
+        with contained(post, "health"):
             if changed is None:
                 post.health = health
                 self._end_silence(post, planned, at)
@@ -57,14 +60,9 @@ class WireWatch:
             with fenced(self.database, post) as tx:
                 event_id = tell_health(tx, post, health, changed, planned)
             post.health = health
-            if changed.status is Status.OFFLINE:
+            if event_id and changed.status is Status.OFFLINE:
                 self.told(post, event_id, changed.since)
             log.info("camera", camera=post.id, status=changed.status, reason=changed.reason)
-        except watch_store.LeaseLost:
-            log.info("lease lost", camera=post.id)
-        except Exception as error:
-            if not is_away(error):
-                log.exception("health could not be told", camera=post.id)
 
     def _end_silence(self, post: Post, planned: bool, at: datetime.datetime) -> None:
         if not post.silenced or planned:

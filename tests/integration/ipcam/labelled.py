@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 import av
 import cv2
@@ -48,13 +49,17 @@ class Coder:
         return encoder
 
     def through(self, image: scenes.Image) -> Grey:
-        """What the analyst sees of the picture."""
+        """What the judge of pictures sees of it."""
+        return grey(self.frame(image))
+
+    def frame(self, image: scenes.Image) -> Any:
+        """What comes out of our decoder (PyAV)."""
         picture = av.VideoFrame.from_ndarray(cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420), format="yuv420p")
         encoder = self._encoders[int(self._rng.integers(0, len(self._encoders)))]
         data = b"".join(bytes(packet) for packet in encoder.encode(picture))
         frame = decode(KeyPicture("h264", data, None, 0.0))
         assert frame is not None
-        return grey(frame)
+        return frame
 
 
 @dataclass(frozen=True)

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from chassis.database import Tx
 from ipcam import watch_store
 from ipcam.credentials import Safe
-from ipcam.domain.faults import Fault, FaultRaised
+from ipcam.domain.faults import Fault, FaultCleared, FaultRaised
 from ipcam.domain.health import Health, HealthChanged, Status
 from ipcam.domain.leases import Terms
+from ipcam.domain.motion import MotionEnded, MotionStarted
+from ipcam.domain.presence import PersonGone, PersonSeen
+from ipcam.posts import Post
 from ipcam.roster import Roster
-from ipcam.tidings import fenced, tell_fault, tell_health
-from tests.integration.ipcam.watching import KEY, World, template, wait_until, world
+from ipcam.tidings import fenced, tell_fault, tell_health, tell_motion, tell_presence
+from tests.integration.ipcam.watching import KEY, World, wait_until
 
-__all__ = ["template", "world"]
 NOW = datetime(2026, 6, 15, 8, tzinfo=UTC)
 DARK = HealthChanged(Status.ONLINE, Status.OFFLINE, "timeout", NOW, NOW, None)
 AWAY = {"rtsp_url": "rtsp://127.0.0.1:9/main", "sub_url": None}
@@ -69,6 +73,31 @@ def test_the_former_holder_is_refused_and_leaves_no_trace(world: World) -> None:
         watch_store.record_seen(tx, "old", [{"camera_id": camera, "epoch": 1, "value": {"fps": 1}}])
         watch_store.record_seen(tx, "new", [{"camera_id": camera, "epoch": 1, "value": {"fps": 2}}])
     assert world.camera(camera)["seen"] is None
+
+
+def test_a_change_whose_commit_was_made_and_whose_answer_was_lost_is_told_once(world: World) -> None:
+    """A database that goes away in the middle of a commit leaves the watcher in doubt: it tells again, and that changes nothing."""
+    camera = world.add(3, **AWAY)
+    watcher = roster(world, "w")
+    watcher.tend({})
+    post, later = watcher.posts[camera], NOW + timedelta(seconds=9)
+
+    def twice(tell: Callable[[Tx, Post], str | None]) -> None:
+        for answers in (True, False):
+            with fenced(world.database, post) as tx:
+                assert (tell(tx, post) is not None) is answers
+
+    twice(lambda tx, post: tell_health(tx, post, Health(Status.OFFLINE, "timeout", NOW), DARK, planned=False))
+    twice(lambda tx, post: tell_fault(tx, post, FaultRaised(Fault.COVERED, NOW, NOW)))
+    twice(lambda tx, post: tell_fault(tx, post, FaultCleared(Fault.COVERED, later, later, later - NOW)))
+    twice(lambda tx, post: tell_motion(tx, post, MotionStarted("all", NOW, NOW)))
+    twice(lambda tx, post: tell_motion(tx, post, MotionEnded("all", NOW, later, later, 0.1)))
+    twice(lambda tx, post: tell_presence(tx, post, PersonSeen("kho", NOW, NOW)))
+    twice(lambda tx, post: tell_presence(tx, post, PersonGone("kho", NOW, later, later)))
+    told = ["offline", "fault_raised", "fault_cleared", "motion_started", "motion_ended", "person_seen", "person_gone"]
+    assert [line["kind"] for line in world.history(camera)][1:] == told
+    assert [sequence for _, sequence, _ in world.announced(camera)] == list(range(1, len(told) + 2))
+    assert len(world.rows("SELECT 1 FROM alarm")) == 5
 
 
 def test_a_lease_that_ran_out_is_no_lease_even_before_somebody_takes_it(world: World) -> None:

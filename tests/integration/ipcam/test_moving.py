@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from tests.integration.ipcam.watching import World, template, wait_until, world
+from tests.integration.ipcam.watching import World, wait_until
 
-__all__ = ["template", "world"]
 HALVES = {"areas": {"trái": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]}, "masks": []}
 BLIND = {"areas": {}, "masks": [[[0, 0], [1, 0], [1, 1], [0, 1]]]}
 
@@ -29,9 +28,11 @@ def test_motion_is_told_for_its_area_and_not_under_a_mask(world: World) -> None:
 def test_a_cameras_own_word_on_motion_tampering_and_time_becomes_events(world: World) -> None:
     camera = world.add(2, onvif_url=world.cameras.onvif(2))
     world.cameras.command(2, "skew")
+    before = world.cameras.subscriptions(2)
     world.run(ONVIF_CLOCK_S="1", PICTURE_EVERY_S="1")
     world.wait_status(camera, "online")
     wait_until(lambda: "clock_drift" in world.camera(camera)["faults"], "the clock's drift")
+    wait_until(lambda: world.cameras.subscriptions(2) > before, "somebody listening to the camera")
     world.cameras.ask("PUT", "/cameras/cam-002/motion", {"moving": True})
     wait_until(lambda: motion(world, camera) == ["camera"], "motion")
     world.cameras.ask("PUT", "/cameras/cam-002/motion", {"moving": False})

@@ -8,7 +8,7 @@ import traceback
 import pytest
 
 from ipcam.domain.clock import drifts
-from tests.integration.ipcam.conftest import PASSWORD, Cameras
+from tests.integration.ipcam.simulated import PASSWORD, Cameras
 
 onvif = pytest.importorskip("ipcam.onvif", reason="onvif-zeep-async is not installed")
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import Any
 
 import pytest
 
 from ipcam.analyst import Analyst
 from ipcam.domain.faults import Fault
-from ipcam.media import Grey, KeyPicture, decode, jpeg
+from ipcam.media import KeyPicture, decode, grey, jpeg
+from ipcam.reference import LEARN_LOOKS
 from ipcam.stream import Fleet
-from ipcam.vision import LEARN_LOOKS, Judgement, PictureJudge
+from ipcam.vision import Judgement, PictureJudge
 from tests.conditions import wait_until
-from tests.integration.ipcam.conftest import Cameras
 from tests.integration.ipcam.labelled import TRUTH
+from tests.integration.ipcam.simulated import Cameras
 
-#: A fault for each camera, twice. (By night a picture without contrast shows nothing at all, and is called covered: not on camera 1.)
-ROUNDS = (("black", "cover", "blur", "turn", "overexpose"), ("noise", "freeze", "low-contrast", "cover", "turn"))
+#: A fault for each camera, twice. (Camera 1 sees night, when next to nothing is left of a picture without contrast.)
+ROUNDS = (("black", "cover", "blur", "turn", "overexpose"), ("low-contrast", "freeze", "noise", "cover", "turn"))
 
 
 class Watch:
@@ -30,9 +32,9 @@ class Watch:
         self.fleet.hold([cameras.source(number) for number in range(1, 6)])
         self.analyst.start()
 
-    def look(self, camera_id: str, picture: Grey | None, key: KeyPicture) -> None:
-        if picture is not None:
-            self.said[camera_id].append(self.judges[camera_id].look(picture))
+    def look(self, camera_id: str, frame: Any | None, key: KeyPicture) -> None:
+        if frame is not None:
+            self.said[camera_id].append(self.judges[camera_id].look(grey(frame)))
 
     def last(self, number: int, count: int) -> list[Fault | None]:
         return [j.fault for j in self.said[f"cam-{number:03d}"][-count:]]

@@ -16,7 +16,7 @@ import pytest
 from ipcam.address import Source
 from ipcam.media import CameraUnavailable, opened
 from ipcam.probe import probe
-from tests.integration.ipcam.conftest import PASSWORD, Cameras
+from tests.integration.ipcam.simulated import PASSWORD, Cameras
 
 
 @contextmanager

@@ -13,10 +13,9 @@ import openpyxl
 import pytest
 
 from ipcam import discovery
-from tests.integration.ipcam.conftest import PASSWORD
-from tests.integration.ipcam.watching import SITE, World, template, world
+from tests.integration.ipcam.simulated import PASSWORD
+from tests.integration.ipcam.watching import SITE, World
 
-__all__ = ["template", "world"]
 TITLES = "Mã địa điểm,Tên camera,Vị trí,Luồng chính,Luồng phụ,Tài khoản,Mật khẩu"
 GOOD = "CL-01,Cổng số {n},Cổng ra vào,rtsp://10.0.0.{n}/main,rtsp://10.0.0.{n}/sub,ioc,mat-khau-{n}"
 AWAY = "rtsp://127.0.0.1:9/main"
@@ -49,6 +48,7 @@ def test_who_is_filmed_is_told_without_logging_in(world: World) -> None:
     world.add_site(code="CL-2", name="Khu <script>")
     notice = world.call("GET", "/v1/sites/CL-2/notice", unit=None)
     assert notice.status_code == 200 and "Khu &lt;script&gt;" in notice.text
+    assert "không nhận dạng khuôn mặt" in notice.text
     assert "30 ngày" in notice.text and "90 ngày" in notice.text and SITE["operator_email"] not in notice.text
     assert world.call("GET", "/v1/sites/nowhere/notice", unit=None).status_code == 404
 

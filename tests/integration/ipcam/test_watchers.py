@@ -10,10 +10,12 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.integration.ipcam.conftest import PASSWORD
-from tests.integration.ipcam.watching import World, command_lines, template, wait_until, world
+from tests.integration.ipcam.simulated import PASSWORD
+from tests.integration.ipcam.watching import World, command_lines, wait_until
 
-__all__ = ["template", "world"]
+#: Times that the tests shorten, as the settings have them by default.
+DARK_AS_DEPLOYED = {"SILENT_S": "6", "OFFLINE_AFTER_S": "10"}
+LEASED_AS_DEPLOYED = {"LEASE_S": "15", "LEASE_RENEW_S": "5"}
 
 
 def test_a_registered_camera_is_watched_and_its_history_begins(world: World) -> None:
@@ -30,37 +32,44 @@ def test_a_registered_camera_is_watched_and_its_history_begins(world: World) -> 
     assert (health["wire"]["codec"], health["wire"]["width"]) == ("h264", 640)
 
 
-@pytest.mark.parametrize(
-    ("number", "fault", "reasons"),
-    [
-        (5, "drop", {"closed", "camera_error", "no_answer"}),
-        (3, "half-open", {"stalled", "timeout"}),
-        (1, "wrong-password", {"wrong_password"}),
-    ],
-)
-def test_a_camera_that_goes_dark_and_comes_back_is_told_once_each(
-    world: World, number: int, fault: str, reasons: set[str]
+@pytest.mark.timeout(180)
+def test_cameras_that_go_dark_are_told_within_fifteen_seconds_and_come_back_once_each(
+    world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    camera = world.add(number)
-    world.run()
-    world.wait_status(camera, "online")
-    began = time.monotonic()
-    world.cameras.command(number, fault)
-    dark = world.wait_status(camera, "offline")
-    assert time.monotonic() - began < 15
-    world.cameras.command(number, None)
-    world.wait_status(camera, "online")
-    everything = world.announced(camera)
-    told = [one for one in everything if one[0] != "ipcam.snapshot_taken.v1"]  # the clip is there when it is there
-    assert [kind for kind, _, _ in told] == [
-        "ipcam.camera_registered.v1",
-        "ipcam.camera_online.v1",
-        "ipcam.camera_offline.v1",
-        "ipcam.camera_online.v1",
-    ]
-    assert [sequence for _, sequence, _ in everything] == list(range(1, len(everything) + 1))
-    assert dark["reason"] in reasons and told[2][2]["reason"] in reasons
-    assert told[2][2]["since"] < told[2][2]["at"]
+    """With the patience of a deployment; the figures are printed."""
+    ways = {
+        5: ("drop", {"closed", "camera_error", "no_answer"}),
+        3: ("half-open", {"stalled", "timeout"}),
+        1: ("wrong-password", {"wrong_password"}),
+    }
+    cameras = {number: world.add(number) for number in ways}
+    world.run(**DARK_AS_DEPLOYED)
+    for number in ways:
+        world.wait_status(cameras[number], "online")
+    broken_at = {}
+    for number, (fault, _) in ways.items():
+        broken_at[number] = datetime.now(UTC)
+        world.cameras.command(number, fault)
+    for number, (fault, reasons) in ways.items():
+        assert world.wait_status(cameras[number], "offline")["reason"] in reasons
+        dark = next(data for kind, _, data in world.announced(cameras[number]) if "offline" in kind)
+        took_s = (datetime.fromisoformat(dark["at"]) - broken_at[number]).total_seconds()
+        with capsys.disabled():
+            print(f"\noffline event of a camera with {fault}: {took_s:.1f} s")
+        assert took_s < 15
+        world.cameras.command(number, None)
+    for number, (_, reasons) in ways.items():
+        world.wait_status(cameras[number], "online", 60)
+        everything = world.announced(cameras[number])
+        told = [one for one in everything if one[0] != "ipcam.snapshot_taken.v1"]  # the clip is there when it is there
+        assert [kind.split(".")[1] for kind, _, _ in told] == [
+            "camera_registered",
+            "camera_online",
+            "camera_offline",
+            "camera_online",
+        ]
+        assert [sequence for _, sequence, _ in everything] == list(range(1, len(everything) + 1))
+        assert told[2][2]["reason"] in reasons and told[2][2]["since"] < told[2][2]["at"]
 
 
 def test_a_covered_camera_is_a_fault_with_its_picture_and_is_cleared_after(world: World) -> None:
@@ -86,12 +95,15 @@ def test_a_covered_camera_is_a_fault_with_its_picture_and_is_cleared_after(world
     assert "Cổng số 1: Camera bị che" in letters[0]["values"]["lines"]
 
 
-def test_two_watchers_share_and_a_killed_ones_cameras_move_within_thirty_seconds(world: World) -> None:
+@pytest.mark.timeout(180)
+def test_two_watchers_share_and_a_killed_ones_cameras_move_within_thirty_seconds(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
     cameras = [world.add(number) for number in (1, 2, 3, 5)]
-    first = world.run()
+    first = world.run(**LEASED_AS_DEPLOYED)
     for camera in cameras:
         world.wait_status(camera, "online")
-    world.run()
+    world.run(**LEASED_AS_DEPLOYED)
 
     def shares() -> list[int]:
         workers = [worker for worker, _ in world.leases().values()]
@@ -105,7 +117,10 @@ def test_two_watchers_share_and_a_killed_ones_cameras_move_within_thirty_seconds
     wait_until(
         lambda: all(worker != dead for worker, _ in world.leases().values()) and len(world.leases()) == 4, "the move"
     )
-    assert time.monotonic() - killed < 30
+    took_s = time.monotonic() - killed
+    with capsys.disabled():
+        print(f"\nfailover after kill -9: {took_s:.1f} s")
+    assert took_s < 30
     for camera in cameras:
         moves = [data for kind, _, data in world.announced(camera) if kind == "ipcam.lease_moved.v1"]
         assert len(moves) == world.leases()[camera][1] - 1
@@ -144,7 +159,7 @@ def test_a_watcher_that_slept_through_its_lease_writes_nothing_more_under_it(wor
 
 def test_a_budget_that_does_not_suffice_is_shared_fairly_and_said_openly(world: World) -> None:
     cameras = [world.add(number) for number in (1, 2, 3, 5)]
-    world.run(PICTURE_EVERY_S="1", PICTURE_CORES="0.002")
+    world.run(PICTURE_EVERY_S="1", PICTURE_CORES="0.008")
     state = wait_until(
         lambda: next(
             (w["state"] for w in world.call("GET", "/v1/watchers").json["items"] if w["state"].get("picture_degraded")),
@@ -153,7 +168,7 @@ def test_a_budget_that_does_not_suffice_is_shared_fairly_and_said_openly(world: 
         "the shortage to be said",
         60,
     )
-    assert state["picture_actual_s"] > 1.5 * state["picture_wanted_s"] and state["picture_budget_cores"] == 0.002
+    assert state["picture_actual_s"] > 1.5 * state["picture_wanted_s"] and state["picture_budget_cores"] == 0.008
     wait_until(lambda: len(world.rows("SELECT 1 FROM camera_thumbnail")) == len(cameras), "everybody's turn", 60)
 
 

@@ -28,7 +28,7 @@ from infra.local.stack import ROOT, Stack
 from ipcam.errors import problem_of
 from ipcam.views import BLUEPRINTS
 from tests.integration.chassis.processes import Process
-from tests.integration.ipcam.conftest import PASSWORD, Cameras
+from tests.integration.ipcam.simulated import PASSWORD, Cameras
 
 TEMPLATE = "ipcam_watch_template"
 NOWHERE = "http://127.0.0.1:9"
@@ -111,7 +111,17 @@ class World:
                 "CAMERA_CREDENTIALS_KEY": KEY,
                 "CAMERA_FILES_FOLDER": str(self.folder / "files"),
                 "LIVE_KEY": "a key of the tests of 32 characters",
-                "PICTURE_EVERY_S": "2",
+                "PICTURE_EVERY_S": "1",
+                "PERSON_EVERY_S": "1",
+                "PERSON_QUIET_S": "4",
+                "WIRE_EVERY_S": "1",
+                "SILENT_S": "3",
+                "OFFLINE_AFTER_S": "4",
+                "RECOVERED_AFTER_S": "2",
+                "REFUSED_WAIT_S": "2",
+                "RETRY_MOST_S": "2",
+                "LEASE_S": "6",
+                "LEASE_RENEW_S": "1",
                 "LETTER_WAIT_S": "1",
                 "LETTER_EVERY_S": "5",
                 "SWEEP_EVERY_S": "1",
@@ -213,7 +223,7 @@ class World:
         return {row["camera_id"]: (row["worker"], row["epoch"]) for row in rows}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def template(private_servers: Stack) -> Stack:
     """The servers, with a migrated template."""
     make_template(private_servers)
