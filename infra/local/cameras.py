@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 
-from infra.local import debian
+from infra.local import debian, readiness
 from infra.local.processes import environment
 from infra.local.progress import Refused, step
 from infra.local.stack import HOST, ROOT, Stack
@@ -31,7 +31,7 @@ CAMERAS = (
 
 
 def program(stack: Stack) -> Program:
-    """The simulated cameras under supervisor; nobody waits for them, a camera that is late is a camera that is offline."""
+    """The simulated cameras under supervisor."""
     port = stack.port("cameras")
     words = (
         "--port",
@@ -51,19 +51,30 @@ def program(stack: Stack) -> Program:
         priority=150,
         stop_seconds=10,
         ports=(port, port + 1),
+        ready=f"{stack.url('cameras-control')}/cameras",
     )
 
 
-def up(stack: Stack, supervisor: Supervisor) -> None:
-    """Start the simulator where it can run, and register its cameras, once for each change of what is asked here."""
-    living = _prepared()
+def start(stack: Stack, supervisor: Supervisor) -> str | None:
+    """Start the simulator, which draws its clips the first time; None, or why it cannot run here."""
+    why_not = _prepared()
+    if why_not is None:
+        supervisor.start(["cameras"])
+    return why_not
+
+
+def wait(stack: Stack, supervisor: Supervisor, why_not: str | None) -> None:
+    """Wait until the cameras can be looked at, so that nobody is told that they are away; without them all else goes on."""
     with step("cameras") as current:
-        if living is None:
-            supervisor.start(["cameras"])
+        if why_not is not None:
+            current.outcome = "no living cameras, everything else goes on. " + why_not
+            return
+        current.say("the first time their clips are drawn, about a minute")
+        try:
+            readiness.wait(stack, supervisor, [program(stack)])
             current.outcome = f"rtsp://{HOST}:{stack.port('cameras')}, commands on {stack.url('cameras-control')}"
-        else:
-            current.outcome = "no living cameras, everything else goes on. " + living
-    _register(stack, with_cameras=living is None)
+        except Refused as refused:
+            current.outcome = f"not there, everything else goes on. {refused}"
 
 
 def _prepared() -> str | None:
@@ -82,7 +93,8 @@ def _prepared() -> str | None:
     return None
 
 
-def _register(stack: Stack, with_cameras: bool) -> None:
+def register(stack: Stack, with_cameras: bool) -> None:
+    """Enter the sites and their cameras, once for each change of what is asked here."""
     text = json.dumps(_registry(stack, with_cameras), ensure_ascii=False)
     digest, done = hashlib.sha256(text.encode()).hexdigest(), stack.state / "cameras-registered"
     if done.exists() and done.read_text() == digest:

@@ -21,18 +21,22 @@ def up(stack: Stack, only: str | None) -> None:
         supervisor = Supervisor(stack)
         server_programs, desk, rows, moved = _configure(stack, supervisor, [row.name for row in chosen], desk_too=True)
         servers.start(stack, supervisor, server_programs)
+        watched = any(row.service == "ipcam" for row in chosen)
+        no_cameras = cameras.start(stack, supervisor) if watched else None
         servers.wait_for_postgresql(stack, supervisor)
         supervisor.start(program.name for program in desk)
         migrations.up(stack, dict.fromkeys(row.service for row in chosen))
         if any(row.service == "dossier" for row in chosen):
             seed.up(stack)
-        if any(row.service == "ipcam" for row in chosen):
-            cameras.up(stack, supervisor)
+        if watched:
+            cameras.register(stack, with_cameras=no_cameras is None)
         servers.wait_for_rabbitmq(stack, supervisor)
         for program in desk:
             with step(program.name) as current:
                 readiness.wait(stack, supervisor, [program])
                 current.outcome = stack.url(program.name)
+        if watched:
+            cameras.wait(stack, supervisor, no_cameras)
         _start_services(stack, supervisor, [(row, rows[row.name]) for row in chosen], moved)
         province.up(stack, supervisor, only)
 
