@@ -20,33 +20,29 @@ from typing import Any
 
 import requests
 
-from infra.local.stack import ROOT, Stack
+from infra.local.stack import ROOT
 from tests.integration.dossier.importing import finished, line
 from tests.integration.dossier.watching import World, make_template
+from tests.load import servers
 
 AIM = 20.0
 
 
 def measure(options: argparse.Namespace) -> None:
     """Post, then import, with one process each way."""
-    stack = Stack.chosen(os.environ.get("BENCH_STATE") or ".run/bench", int(os.environ.get("BENCH_PORT_BASE") or 30400))
-    subprocess.run(
-        [sys.executable, "-m", "infra.local", "servers", "up"],
-        cwd=ROOT, check=True, stdout=subprocess.DEVNULL,
-        env=os.environ | {"STATE": str(stack.state), "PORT_BASE": str(stack.port_base)},
-    )  # fmt: skip
-    make_template(stack)
-    for name, acts in (("filed only", []), ("whole history of 6 acts", finished())):
-        with tempfile.TemporaryDirectory() as folder:
-            world = World(stack, Path(folder))
-            try:
-                posts = post(world, len(acts) and 6, options.posts)
-                imports = import_file(world, Path(folder), acts, options.dossiers)
-            finally:
-                world.close()
-        times = imports / posts
-        print(f"{name}: {posts:,.0f} dossiers/s posted one by one, {imports:,.0f} imported, {times:.1f} times"
-              f" (aim {AIM:.0f})")  # fmt: skip
+    with servers.dossier_stack() as stack:
+        make_template(stack)
+        for name, acts in (("filed only", []), ("whole history of 6 acts", finished())):
+            with tempfile.TemporaryDirectory() as folder:
+                world = World(stack, Path(folder))
+                try:
+                    posts = post(world, len(acts) and 6, options.posts)
+                    imports = import_file(world, Path(folder), acts, options.dossiers)
+                finally:
+                    world.close()
+            times = imports / posts
+            print(f"{name}: {posts:,.0f} dossiers/s posted one by one, {imports:,.0f} imported, {times:.1f} times"
+                  f" (aim {AIM:.0f})")  # fmt: skip
 
 
 def post(world: World, acts: int, count: int) -> float:

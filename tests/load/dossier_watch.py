@@ -32,6 +32,7 @@ from dossier.domain.dossiers import Channel
 from dossier.store import Person
 from infra.local.processes import environment
 from infra.local.stack import ROOT, Stack
+from tests.load import servers
 
 NAME = "dossier_watch_bench"
 AIM_S = 5.0
@@ -64,13 +65,7 @@ WHERE p.code = chosen.code AND p.kind = 'overdue'
 
 def measure(options: argparse.Namespace) -> None:
     """Make the rows, then measure one after the other."""
-    stack = Stack.chosen(os.environ.get("BENCH_STATE") or ".run/bench", int(os.environ.get("BENCH_PORT_BASE") or 30400))
-    subprocess.run(
-        [sys.executable, "-m", "infra.local", "servers", "up"],
-        cwd=ROOT, check=True, stdout=subprocess.DEVNULL,
-        env=os.environ | {"STATE": str(stack.state), "PORT_BASE": str(stack.port_base)},
-    )  # fmt: skip
-    with fresh_database(stack, options.keep) as database:
+    with servers.dossier_stack() as stack, fresh_database(stack, options.keep) as database:
         model = one_accepted(database)
         copy(stack, model, 1, options.recount)
         recount(stack, database, options)

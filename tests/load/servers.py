@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg2
@@ -88,8 +89,22 @@ def _turn_on_commit_times(postgres_url: str) -> bool:
     return True
 
 
-def _stack(action: str) -> None:
-    command = [sys.executable, "-m", "infra.local", "servers", action, "--state", STATE, "--port-base", str(PORT_BASE)]
+@contextmanager
+def dossier_stack() -> Iterator[Any]:
+    """The local stack under whose servers the dossier's own benchmarks make their databases (BENCH_STATE and
+    BENCH_PORT_BASE choose it); its servers are stopped afterwards."""
+    from infra.local.stack import Stack
+
+    state, port_base = os.environ.get("BENCH_STATE") or str(FOLDER), int(os.environ.get("BENCH_PORT_BASE") or 30400)
+    _stack("up", state, port_base)
+    try:
+        yield Stack.chosen(state, port_base)
+    finally:
+        _stack("down", state, port_base)
+
+
+def _stack(action: str, state: str = STATE, port_base: int = PORT_BASE) -> None:
+    command = [sys.executable, "-m", "infra.local", "servers", action, "--state", state, "--port-base", str(port_base)]
     subprocess.run(command, cwd=ROOT, check=True)
 
 
