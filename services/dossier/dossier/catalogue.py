@@ -9,6 +9,8 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+import sqlalchemy
+
 from chassis.database import Database, Tx, database_of
 from dossier.calendars import OverrideRow, unit_calendar
 from dossier.domain.calendar import Calendar
@@ -79,18 +81,21 @@ class NotInCatalogue(LookupError):
 # What was found holds for every transaction that sees the same version. A version is the id of the transaction that
 # changed the catalogue: a change that was rolled back leaves none that another could be taken for.
 _kept: weakref.WeakKeyDictionary[Database, tuple[str, Known]] = weakref.WeakKeyDictionary()
-_seen: weakref.WeakKeyDictionary[Tx, Known] = weakref.WeakKeyDictionary()
+_seen: weakref.WeakKeyDictionary[sqlalchemy.Transaction, Known] = weakref.WeakKeyDictionary()
 
 
 def _known(tx: Tx) -> Known:
-    """What is known of the catalogue that a transaction sees."""
-    if tx not in _seen:
+    """What is known of the catalogue that a transaction sees: it asks for the version once, first of all."""
+    running = tx.get_transaction()
+    if running is None or running not in _seen:
         version = tx.exec_driver_sql(VERSION).scalar_one()
         kept = _kept.get(database_of(tx))
         if kept is None or kept[0] != version or len(kept[1]) > MOST_KNOWN:
             kept = _kept[database_of(tx)] = (version, {})
-        _seen[tx] = kept[1]
-    return _seen[tx]
+        running = tx.get_transaction()  # with a first statement it begins
+        assert running is not None
+        _seen[running] = kept[1]
+    return _seen[running]
 
 
 def remembered(find: Callable[..., Found]) -> Callable[..., Found]:

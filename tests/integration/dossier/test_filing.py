@@ -65,6 +65,16 @@ def test_a_day_off_entered_meanwhile_is_counted_at_once(world: World) -> None:
     assert not world.calendar().day(tuesday.toordinal()).windows
 
 
+def test_a_connection_that_runs_for_long_sees_what_changed_between_its_transactions(world: World) -> None:
+    tuesday = (MONDAY + datetime.timedelta(days=1)).date()
+    with world.database.engine.connect() as connection:
+        with connection.begin():
+            assert catalogue.calendars(connection, ["H52.17"])["H52.17"].day(tuesday.toordinal()).windows
+        world.sql("INSERT INTO calendar_override (day, works, reason) VALUES (%s, false, 'Nghỉ tránh bão')", tuesday)
+        with connection.begin():
+            assert not catalogue.calendars(connection, ["H52.17"])["H52.17"].day(tuesday.toordinal()).windows
+
+
 def test_a_change_that_was_rolled_back_is_not_remembered(world: World) -> None:
     with pytest.raises(Interrupted), world.acting() as tx:
         tx.exec_driver_sql("UPDATE unit SET name = 'Không có thật' WHERE code = 'H52.17'")
