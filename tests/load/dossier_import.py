@@ -99,8 +99,8 @@ def options_of_python() -> list[str]:
 def main() -> None:
     """Read the command line and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dossiers", type=int, default=3000, help="imported")
-    parser.add_argument("--posts", type=int, default=100, help="posted one by one")
+    parser.add_argument("--dossiers", type=int, default=20_000, help="imported")
+    parser.add_argument("--posts", type=int, default=200, help="posted one by one")
     measure(parser.parse_args())
 
 
