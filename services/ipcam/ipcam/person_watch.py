@@ -49,7 +49,10 @@ class PersonWatch:
         if post is None or frame is None or self.roster.maintained(post, at):
             return
         areas = post.row.forbidden_areas or {}
-        seen = occupied(self.finder, frame, areas) if areas else {}
+        # Who stands still must not become part of the usual picture, and be gone by it.
+        if not any(state.present for state in post.persons.values()):
+            post.unpeopled = post.judge.settled
+        seen = occupied(self.finder, frame, areas, post.unpeopled) if areas else {}
         for area, somebody in seen.items():
             state = post.persons.get(area) or PresenceState(area)
             self._take(post, *follow(state, somebody, at, self.rule), frame, key)

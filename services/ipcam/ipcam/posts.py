@@ -34,6 +34,7 @@ class Post:
     silenced: bool = False
     kept_looks: int = 0
     codec_accepted: bool = False
+    unpeopled: Reference | None = None  # what it usually showed when last nobody was believed there
 
     @property
     def id(self) -> str:

@@ -72,6 +72,16 @@ def agreement(reference: Reference, along: Field, across: Field) -> tuple[float,
     return float(same.sum()) / total, float(lost.sum() / max(1, known.sum()))
 
 
+def sameness(reference: Reference, along: Field, across: Field, part: tuple[float, float, float, float]) -> float:
+    """How far the edges inside a part of the picture (left, top, right, bottom as shares) run as the lasting ones there do: 1 for what always
+    stands there, near 0 for what stands before it."""
+    left, top, right, bottom = (round(share * size) for share, size in zip(part, SMALL * 2, strict=True))
+    inside = np.s_[max(0, top) : max(top, bottom) + 1, max(0, left) : max(left, right) + 1]
+    along, across = along[inside], across[inside]
+    same = reference.along[inside] * along + reference.across[inside] * across
+    return float(same.sum() / ((along**2 + across**2).sum() + 1e-6))
+
+
 def shines_through(reference: Reference, picture: Grey) -> float:
     """How far even the faintest gradients still run as the lasting edges do (0: they have nothing to do with them, 1: everywhere). However weak a
     scene is, noise turns its edges to all sides alike: what remains on the average is the scene."""

@@ -84,6 +84,12 @@ class PictureJudge:
         self._last: deque[Grey] = deque(maxlen=MEMORY)
         self._same: deque[bool] = deque(maxlen=MEMORY)
 
+    @property
+    def settled(self) -> Reference | None:
+        """The reference once it is learned, before that None."""
+        known = self.reference
+        return known if known is not None and known.looks >= LEARN_LOOKS else None
+
     def relearn(self) -> None:
         """Forgets the reference: the camera was moved on purpose."""
         self.reference = None

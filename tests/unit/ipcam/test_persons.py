@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any, cast
+
 import av
 import cv2
 import numpy as np
@@ -9,7 +12,12 @@ import pytest
 
 from infra.simulators.cameras import places, scenes
 from ipcam.domain.motion import Polygon
+from ipcam.domain.presence import PresenceRule, PresenceState
+from ipcam.media import grey
+from ipcam.person_watch import PersonWatch
 from ipcam.persons import HogPersonFinder, Person, occupied
+from ipcam.reference import LEARN_LOOKS, Reference
+from ipcam.vision import PictureJudge
 
 SUB = (640, 360)
 FINDER = HogPersonFinder()
@@ -35,11 +43,37 @@ def test_somebody_who_walks_by_is_found_and_an_empty_place_is_empty(place: str) 
     assert found(place, 0) <= 1
 
 
+def usual(place: str, actors: int) -> Reference:
+    """What a camera has learned of a place where people walk now and then."""
+    judge = PictureJudge()
+    for look in range(LEARN_LOOKS + 2):
+        judge.look(grey(drawn(place, actors, 100 + 10.3 * look)))
+    assert judge.settled
+    return judge.settled
+
+
+@pytest.mark.parametrize("place", places.PLACES)
+def test_people_are_still_found_where_the_usual_picture_is_known(place: str) -> None:
+    known = usual(place, 2)
+    moments = [0.7 * n for n in range(12)]
+    assert sum(occupied(FINDER, drawn(place, 2, t), GROUND, known)["ground"] for t in moments) >= 7
+
+
+def test_what_always_stands_there_is_nobody() -> None:
+    """A finder that takes the door for a person: for the door itself nobody is there, for who walks before it somebody is."""
+    door, ground = Standing(0.5, 0.9, body=(0.35, 0.2, 0.65, 0.85)), {"all": [[0, 0], [1, 0], [1, 1], [0, 1]]}
+    known = usual("corridor", 0)
+    assert occupied(door, drawn("corridor", 0, 3.1), ground) == {"all": True}
+    assert occupied(door, drawn("corridor", 0, 3.1), ground, known) == {"all": False}
+    moments = [0.7 * n for n in range(24)]
+    assert any(occupied(door, drawn("corridor", 3, t), ground, known)["all"] for t in moments)
+
+
 class Standing:
     """A finder that sees one pair of feet at the same place of every picture it is given, and keeps the picture's size."""
 
-    def __init__(self, x: float, y: float) -> None:
-        self.person, self.size = Person(x, y, 1.0), (0, 0)
+    def __init__(self, x: float, y: float, body: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)) -> None:
+        self.person, self.size = Person((x, y), body, 1.0), (0, 0)
 
     def find(self, picture: np.ndarray) -> list[Person]:
         self.size = picture.shape[::-1]
@@ -70,3 +104,30 @@ def test_a_large_picture_costs_no_more_than_a_small_one() -> None:
 
 def test_a_picture_smaller_than_a_person_holds_nobody() -> None:
     assert FINDER.find(np.zeros((100, 60), np.uint8)) == []
+
+
+class Believing(PersonWatch):
+    """A watch that believes without a database."""
+
+    def __init__(self, finder: Standing, post: Any) -> None:
+        roster = SimpleNamespace(posts={post.id: post}, maintained=lambda _post, _at: False)
+        nothing: Any = None
+        super().__init__(nothing, cast(Any, roster), nothing, nothing, finder, PresenceRule(), nothing)
+
+    def _take(self, post: Any, state: PresenceState, *_: Any) -> None:
+        post.persons[state.area] = state
+
+
+def test_who_stands_still_does_not_become_part_of_the_usual_picture() -> None:
+    row = SimpleNamespace(forbidden_areas=GROUND, motion=None)
+    post = SimpleNamespace(id="c", row=row, persons={}, judge=SimpleNamespace(settled=None), unpeopled=None)
+    watch = Believing(Standing(0.5, 0.9, body=(0.45, 0.4, 0.55, 0.9)), post)
+    for _ in range(2):
+        watch.look("c", drawn("yard", 0, 0), cast(Any, None))
+    assert post.persons["ground"].present
+
+    post.judge.settled = usual("yard", 0)  # learned while somebody stood there
+    watch.look("c", drawn("yard", 0, 0), cast(Any, None))
+
+    assert post.unpeopled is None
+    assert post.persons["ground"].missed == 0
