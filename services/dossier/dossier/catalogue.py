@@ -9,8 +9,6 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-import sqlalchemy
-
 from chassis.database import Database, Tx, database_of
 from dossier.calendars import OverrideRow, unit_calendar
 from dossier.domain.calendar import Calendar
@@ -81,7 +79,7 @@ class NotInCatalogue(LookupError):
 # What was found holds for every transaction that sees the same version. A version is the id of the transaction that
 # changed the catalogue: a change that was rolled back leaves none that another could be taken for.
 _kept: weakref.WeakKeyDictionary[Database, tuple[str, Known]] = weakref.WeakKeyDictionary()
-_seen: weakref.WeakKeyDictionary[sqlalchemy.Transaction, Known] = weakref.WeakKeyDictionary()
+_seen: weakref.WeakKeyDictionary[Any, Known] = weakref.WeakKeyDictionary()
 
 
 def _known(tx: Tx) -> Known:
