@@ -13,7 +13,7 @@ NAME    ?=
 T       ?= $(wildcard tests/unit tests/contract tests/integration tests/e2e)
 SECONDS ?= 60
 SEED    ?= 1
-B       ?= backbone dossier_import dossier_watch dossier_read cameras watcher pictures
+B       ?= backbone dossier_clock dossier_import dossier_watch dossier_read cameras watcher pictures
 CHECKED  = $(wildcard services infra tests)
 SERVICES = dossier notify stats ipcam
 
