@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from infra.simulators.cameras import faults
+from infra.simulators.cameras.onvif import TAMPERED, TAMPERING
 
 
 def serve(host: str, port: int, cameras: Any, onvif: Any) -> ThreadingHTTPServer:
@@ -56,9 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer(404, {"error": "PUT or DELETE /cameras/<id>/fault"})
         try:
             camera = self.cameras.command(parts[1], fault)
-            self.onvif.notify(
-                camera.id, "RuleEngine/TamperDetector/Tamper", "IsTamper", fault in ("cover", "turn", "black")
-            )
+            self.onvif.notify(camera.id, TAMPERED, "IsTamper", fault in TAMPERING)
             return self._answer(200, self._state(camera))
         except KeyError:
             return self._answer(404, {"error": "no such camera", "cameras": list(self.cameras.by_id)})

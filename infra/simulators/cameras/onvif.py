@@ -27,6 +27,8 @@ SERVICES = {
 }
 SIZES = {"main": (1280, 720, 12), "sub": (640, 360, 10)}
 
+TAMPERED, TAMPERING = "RuleEngine/TamperDetector/Tamper", ("cover", "turn", "black")
+
 
 class Onvif:
     """Answers SOAP requests for every camera; `notify` puts an event into the open subscriptions of one."""
@@ -53,12 +55,7 @@ class Onvif:
 
     def notify(self, camera_id: str, topic: str, name: str, value: bool) -> None:
         """The camera notices something."""
-        stamp = _iso(datetime.now(UTC))
-        message = (
-            f'<wsnt:NotificationMessage><wsnt:Topic Dialect="http://www.onvif.org/ver10/tev/topicExpression/ConcreteSet">tns1:{topic}</wsnt:Topic>'
-            f'<wsnt:Message><tt:Message UtcTime="{stamp}" PropertyOperation="Changed"><tt:Source><tt:SimpleItem Name="Source" Value="0"/></tt:Source>'
-            f'<tt:Data><tt:SimpleItem Name="{name}" Value="{str(value).lower()}"/></tt:Data></tt:Message></wsnt:Message></wsnt:NotificationMessage>'
-        )
+        message = _notification(topic, name, value, "Changed")
         with self._new:
             if camera_id in self._queues:
                 self._queues[camera_id].append(message)
@@ -115,7 +112,8 @@ class Onvif:
 
     def _CreatePullPointSubscription(self, camera: Any, text: str, base: str) -> str:
         with self._new:
-            self._queues[camera.id] = []
+            # ONVIF Core: a new subscription is first told how things stand.
+            self._queues[camera.id] = [_notification(TAMPERED, "IsTamper", camera.fault in TAMPERING, "Initialized")]
             self.subscriptions[camera.id] += 1
         now = datetime.now(UTC)
         return (
@@ -167,6 +165,15 @@ def _fault(code: str, subcode: str, reason: str) -> str:
     return ENVELOPE.format(
         f'<s:Fault><s:Code><s:Value>{code}</s:Value><s:Subcode><s:Value>{subcode}</s:Value></s:Subcode></s:Code><s:Reason><s:Text xml:lang="en">'
         f"{reason}</s:Text></s:Reason></s:Fault>"
+    )
+
+
+def _notification(topic: str, name: str, value: bool, operation: str) -> str:
+    stamp = _iso(datetime.now(UTC))
+    return (
+        f'<wsnt:NotificationMessage><wsnt:Topic Dialect="http://www.onvif.org/ver10/tev/topicExpression/ConcreteSet">tns1:{topic}</wsnt:Topic>'
+        f'<wsnt:Message><tt:Message UtcTime="{stamp}" PropertyOperation="{operation}"><tt:Source><tt:SimpleItem Name="Source" Value="0"/></tt:Source>'
+        f'<tt:Data><tt:SimpleItem Name="{name}" Value="{str(value).lower()}"/></tt:Data></tt:Message></wsnt:Message></wsnt:NotificationMessage>'
     )
 
 
