@@ -51,6 +51,8 @@ class Onvif:
         method = getattr(self, f"_{action}", None)
         if method is None or (service == "events_service" and not self._events):
             return 500, _fault("s:Receiver", "ter:ActionNotSupported", "Optional Action Not Implemented")
+        if action in ("PullMessages", "Renew") and camera.id not in self._queues:  # made before this camera restarted
+            return 500, _fault("s:Sender", "wsrf-rw:ResourceUnknownFault", "No such subscription")
         return 200, ENVELOPE.format(method(camera, text, f"http://{host}/onvif/{camera.id}"))
 
     def notify(self, camera_id: str, topic: str, name: str, value: bool) -> None:
