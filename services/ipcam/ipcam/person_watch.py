@@ -49,8 +49,9 @@ class PersonWatch:
         if post is None or frame is None or self.roster.maintained(post, at):
             return
         areas = post.row.forbidden_areas or {}
-        # Who stands still must not become part of the usual picture, and be gone by it.
-        if not any(state.present for state in post.persons.values()):
+        # Who stands still must not become part of the usual picture, and be gone by it. A camera that has not yet learned what it
+        # shows may take a door for somebody: its first knowledge counts at once, or that door would be believed for ever.
+        if post.unpeopled is None or not any(state.present for state in post.persons.values()):
             post.unpeopled = post.judge.settled
         seen = occupied(self.finder, frame, areas, post.unpeopled) if areas else {}
         for area, somebody in seen.items():

@@ -118,9 +118,15 @@ class Believing(PersonWatch):
         post.persons[state.area] = state
 
 
-def test_who_stands_still_does_not_become_part_of_the_usual_picture() -> None:
+def watched(settled: Reference | None) -> Any:
+    """A camera with one forbidden area, and what it has learned so far."""
     row = SimpleNamespace(forbidden_areas=GROUND, motion=None)
-    post = SimpleNamespace(id="c", row=row, persons={}, judge=SimpleNamespace(settled=None), unpeopled=None)
+    return SimpleNamespace(id="c", row=row, persons={}, judge=SimpleNamespace(settled=settled), unpeopled=None)
+
+
+def test_who_stands_still_does_not_become_part_of_the_usual_picture() -> None:
+    elsewhere = usual("gate", 0)  # nothing in the yard is as usual by this: somebody is there
+    post = watched(elsewhere)
     watch = Believing(Standing(0.5, 0.9, body=(0.45, 0.4, 0.55, 0.9)), post)
     for _ in range(2):
         watch.look("c", drawn("yard", 0, 0), cast(Any, None))
@@ -129,5 +135,18 @@ def test_who_stands_still_does_not_become_part_of_the_usual_picture() -> None:
     post.judge.settled = usual("yard", 0)  # learned while somebody stood there
     watch.look("c", drawn("yard", 0, 0), cast(Any, None))
 
-    assert post.unpeopled is None
+    assert post.unpeopled is elsewhere
     assert post.persons["ground"].missed == 0
+
+
+def test_what_was_believed_before_anything_was_learned_is_not_believed_for_ever() -> None:
+    post = watched(None)
+    watch = Believing(Standing(0.5, 0.9, body=(0.45, 0.4, 0.55, 0.9)), post)
+    for _ in range(2):
+        watch.look("c", drawn("yard", 0, 0), cast(Any, None))
+    assert post.persons["ground"].present
+
+    post.judge.settled = usual("yard", 0)
+    watch.look("c", drawn("yard", 0, 0), cast(Any, None))
+
+    assert post.persons["ground"].missed == 1
