@@ -15,6 +15,7 @@ import urllib3
 from chassis.settings import variable
 
 PIECE = 64 * 1024
+DRAFT = "ioc-draft-"  # how the names of drafts begin: their folder may be one that others use too
 S3_TIMEOUT = urllib3.Timeout(connect=5, read=30)
 
 
@@ -59,7 +60,7 @@ def open_keep(folder: str, server: ObjectSettings) -> Keep | None:
 
 def put_bytes(keep: Keep, data: bytes, key: str) -> None:
     """Keep bytes that are in memory."""
-    handle, name = tempfile.mkstemp(prefix="draft-", dir=keep.folder())
+    handle, name = tempfile.mkstemp(prefix=DRAFT, dir=keep.folder())
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

@@ -15,7 +15,7 @@ from typing import IO
 
 import filetype
 
-from chassis.objects import PIECE, Keep, ObjectSettings, StoreAway, open_keep
+from chassis.objects import DRAFT, PIECE, Keep, ObjectSettings, StoreAway, open_keep
 from chassis.settings import read
 from dossier import settings
 
@@ -66,7 +66,7 @@ def received(stream: IO[bytes], folder: Path, limit_bytes: int) -> Iterator[Draf
 
     Raises FileRefused.
     """
-    handle, name = tempfile.mkstemp(prefix="draft-", dir=folder)
+    handle, name = tempfile.mkstemp(prefix=DRAFT, dir=folder)
     path = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 
 from chassis import logs
 from chassis.database import Database, is_away
-from chassis.objects import Keep, StoreAway
+from chassis.objects import DRAFT, Keep, StoreAway
 from dossier import files_store
 
 log = logs.get(__name__)
@@ -24,10 +25,15 @@ def sweep(database: Database, keep: Keep) -> int:
         keep.remove(file_id)
     with database.transaction() as tx:
         files_store.gone(tx, ids)
-    for draft in keep.folder().glob("draft-*"):
-        if draft.stat().st_mtime < time.time() - CUT_OFF_S:
-            draft.unlink(missing_ok=True)
     return len(ids)
+
+
+def clear_drafts(keep: Keep) -> None:
+    """Delete what was being received an hour ago; a draft that is kept meanwhile is none any more."""
+    for draft in keep.folder().glob(f"{DRAFT}*"):
+        with contextlib.suppress(FileNotFoundError):
+            if draft.stat().st_mtime < time.time() - CUT_OFF_S:
+                draft.unlink()
 
 
 def start(stopping: threading.Event, database: Database, keep: Keep) -> None:
@@ -36,6 +42,7 @@ def start(stopping: threading.Event, database: Database, keep: Keep) -> None:
     def run() -> None:
         while not stopping.wait(EVERY_S):
             try:
+                clear_drafts(keep)
                 while sweep(database, keep):
                     pass
             except StoreAway as error:

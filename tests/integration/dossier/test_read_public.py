@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +209,21 @@ def test_a_crash_before_the_commit_leaves_no_file_to_be_seen_and_no_bytes_for_ev
     assert desk("GET", f"/v1/dossiers/{code}/files").json["items"] == []
     with desk.world.database.transaction() as tx, pytest.raises(files_store.CutOff):
         files_store.kept(tx, desk.world.sql("SELECT id::text AS id FROM dossier_file")[0].id)
+
+
+def test_what_was_being_received_an_hour_ago_is_cleared_away_and_nothing_else(tmp_path: Path) -> None:
+    keep = objects.Folder(tmp_path)
+    old, new, foreign = (
+        keep.folder() / name for name in (f"{objects.DRAFT}old", f"{objects.DRAFT}new", "draft-of-others")
+    )
+    for path in (old, new, foreign):
+        path.write_bytes(b"x")
+    for path in (old, foreign):
+        os.utime(path, (time.time() - 3660, time.time() - 3660))
+
+    files_sweep.clear_drafts(keep)
+
+    assert sorted(path.name for path in keep.folder().iterdir()) == ["draft-of-others", f"{objects.DRAFT}new"]
 
 
 def test_a_file_that_was_removed_while_the_store_was_away_goes_later(
